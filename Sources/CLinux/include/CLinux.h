@@ -1,0 +1,38 @@
+// What Swift cannot import from Glibc by itself: variadic functions, macros with casts,
+// and calls that the C library does not wrap. Names are prefixed `clinux_`.
+#ifndef PLIMSOLL_CLINUX_H
+#define PLIMSOLL_CLINUX_H
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+/// futex(2) FUTEX_WAIT_PRIVATE with a relative time-out; milliseconds < 0 waits without end.
+/// Returns 0 when woken, otherwise an errno (EAGAIN, ETIMEDOUT, EINTR).
+static inline int clinux_futex_wait(uint32_t *word, uint32_t expected, int64_t milliseconds) {
+  struct timespec limit = {milliseconds / 1000, (milliseconds % 1000) * 1000000};
+  long rc = syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected,
+                    milliseconds < 0 ? NULL : &limit, NULL, 0);
+  return rc == 0 ? 0 : errno;
+}
+
+/// futex(2) FUTEX_WAKE_PRIVATE: wakes at most `count` waiters, returns how many were woken.
+static inline int clinux_futex_wake(uint32_t *word, int count) {
+  return (int)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
+
+#endif

@@ -1,0 +1,27 @@
+// Clock: the two clocks of the server. Edge.
+internal import CLinux
+internal import Glibc
+
+/// Readings of clock_gettime(2). Allocates: never.
+public enum Clock {
+  /// Milliseconds of CLOCK_MONOTONIC: for time-outs and durations.
+  public static func monotonicMs() -> Int64 {
+    var now = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &now)
+    return Int64(now.tv_sec) &* 1000 &+ Int64(now.tv_nsec) / 1_000_000
+  }
+
+  /// Microseconds of CLOCK_MONOTONIC.
+  public static func monotonicMicroseconds() -> Int64 {
+    var now = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &now)
+    return Int64(now.tv_sec) &* 1_000_000 &+ Int64(now.tv_nsec) / 1000
+  }
+
+  /// Microseconds since 1970 (CLOCK_REALTIME): for dates and logs.
+  public static func realMicroseconds() -> Int64 {
+    var now = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &now)
+    return Int64(now.tv_sec) &* 1_000_000 &+ Int64(now.tv_nsec) / 1000
+  }
+}

@@ -1,0 +1,31 @@
+// FileDescriptor: a descriptor that is owned once and closed once. Edge.
+internal import CLinux
+internal import Glibc
+
+/// An open file descriptor, closed when its owner goes.
+public struct FileDescriptor: ~Copyable {
+  /// The descriptor's number, for calls that borrow it.
+  public let number: Int32
+
+  /// Takes ownership of an open descriptor.
+  public init(owning number: Int32) {
+    precondition(number >= 0)
+    self.number = number
+  }
+
+  deinit { _ = Glibc.close(number) }
+
+  /// Gives ownership away; the caller closes the number.
+  public consuming func release() -> Int32 {
+    let number = self.number
+    discard self
+    return number
+  }
+
+  /// dup(2) with close-on-exec.
+  public borrowing func duplicate() throws(SystemCallError) -> FileDescriptor {
+    let copy = fcntl(number, F_DUPFD_CLOEXEC, 0)
+    guard copy >= 0 else { throw SystemCallError("fcntl") }
+    return FileDescriptor(owning: copy)
+  }
+}

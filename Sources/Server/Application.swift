@@ -1,0 +1,28 @@
+// Application: what the server calls for a request that no static mount claimed. Assembly.
+
+/// The application behind the server, seen from the event loop.
+///
+/// A subclass answers requests; the server calls it on its handler threads, one request per thread
+/// at a time. All state a thread needs (an interpreter's thread state) hangs on the index.
+open class Application {
+  /// For subclasses.
+  public init() {}
+
+  /// The calling thread becomes handler thread `index` (0 ..< threads) and will call ``respond(to:)``.
+  /// Index 0 is the process's main thread.
+  open func attachThread(_ index: Int) {}
+
+  /// Handler thread `index` ends; undoes ``attachThread(_:)``.
+  open func detachThread(_ index: Int) {}
+
+  /// Answers one request, completely: when this returns, ``Exchange/finish()`` or
+  /// ``Exchange/abort(_:)`` was called.
+  open func respond(to exchange: Exchange) {}
+
+  /// The thread is about to wait or to do input and output for long: gives up whatever lock
+  /// ``respond(to:)`` left held (the GIL is kept between requests that are already in the buffer).
+  open func threadWillBlock(_ index: Int) {}
+
+  /// Gives back an object lent with ``Exchange/finish(with:count:owner:)``. Any handler thread.
+  open func release(owner: OpaquePointer, thread index: Int) {}
+}
