@@ -33,7 +33,7 @@ public enum ErrorLog {
   /// Writes `[time] [level] [pid N] message`. Control bytes of `message` other than newline and tab
   /// are escaped, so that nothing a client sent can forge a line or drive a terminal.
   public static func write(_ level: LogLevel, _ message: @autoclosure () -> String) {
-    guard level.rawValue <= threshold.rawValue else { return }
+    guard unsafe level.rawValue <= threshold.rawValue else { return }
     var line: [UInt8] = []
     line.append(contentsOf: timestamp().utf8)
     line.append(contentsOf: " [\(level.name)] [pid \(getpid())] ".utf8)
@@ -60,13 +60,13 @@ public enum ErrorLog {
 
   private static func timestamp() -> String {
     var now = time_t(Clock.realMicroseconds() / 1_000_000)
-    var parts = tm()
+    var parts = unsafe tm()
     unsafe localtime_r(&now, &parts)
     func two(_ value: Int32) -> String { value < 10 ? "0\(value)" : "\(value)" }
-    let zone = parts.tm_gmtoff / 60
+    let zone = unsafe parts.tm_gmtoff / 60
     let sign = zone < 0 ? "-" : "+"
-    return "[\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday)) "
-      + "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)) "
+    return unsafe "[\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday)) "
+      + unsafe "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)) "
       + "\(sign)\(two(Int32(abs(zone) / 60)))\(two(Int32(abs(zone) % 60)))]"
   }
 

@@ -10,6 +10,7 @@
 #include <linux/futex.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -33,6 +34,29 @@ static inline int clinux_futex_wait(uint32_t *word, uint32_t expected, int64_t m
 /// futex(2) FUTEX_WAKE_PRIVATE: wakes at most `count` waiters, returns how many were woken.
 static inline int clinux_futex_wake(uint32_t *word, int count) {
   return (int)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
+
+/// Atomic exchange with sequentially consistent ordering.
+static inline uint32_t clinux_atomic_exchange(uint32_t *word, uint32_t value) {
+  return __atomic_exchange_n(word, value, __ATOMIC_SEQ_CST);
+}
+
+// The socket calls whose address argument is a transparent union with _GNU_SOURCE.
+static inline int clinux_accept(int listener) {
+  return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+static inline int clinux_peer_name(int socket, struct sockaddr_storage *address) {
+  socklen_t length = sizeof *address;
+  return getpeername(socket, (struct sockaddr *)address, &length);
+}
+static inline int clinux_local_name(int socket, struct sockaddr_storage *address) {
+  socklen_t length = sizeof *address;
+  return getsockname(socket, (struct sockaddr *)address, &length);
+}
+
+/// pthread_setname_np(3); names longer than 15 bytes are refused by the kernel.
+static inline void clinux_thread_set_name(pthread_t thread, const char *name) {
+  (void)pthread_setname_np(thread, name);
 }
 
 #endif
