@@ -64,10 +64,10 @@ public enum ErrorLog {
     unsafe localtime_r(&now, &parts)
     func two(_ value: Int32) -> String { value < 10 ? "0\(value)" : "\(value)" }
     let zone = unsafe parts.tm_gmtoff / 60
-    let sign = zone < 0 ? "-" : "+"
-    return unsafe "[\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday)) "
-      + unsafe "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)) "
-      + "\(sign)\(two(Int32(abs(zone) / 60)))\(two(Int32(abs(zone) % 60)))]"
+    let date = unsafe "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
+    let time = unsafe "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))"
+    let offset = "\(two(Int32(abs(zone) / 60)))\(two(Int32(abs(zone) % 60)))"
+    return "[\(date) \(time) \(zone < 0 ? "-" : "+")\(offset)]"
   }
 
   private static func hexDigit(_ value: UInt8) -> UInt8 {
