@@ -24,4 +24,11 @@ public enum Clock {
     unsafe clock_gettime(CLOCK_REALTIME, &now)
     return Int64(now.tv_sec) &* 1_000_000 &+ Int64(now.tv_nsec) / 1000
   }
+
+  /// Seconds since 1970, of the last timer tick (CLOCK_REALTIME_COARSE): for the Date field.
+  public static func realSeconds() -> Int64 {
+    var now = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME_COARSE, &now)
+    return Int64(now.tv_sec)
+  }
 }

@@ -28,4 +28,22 @@ public struct FileDescriptor: ~Copyable {
     guard copy >= 0 else { throw SystemCallError("fcntl") }
     return FileDescriptor(owning: copy)
   }
+
+  /// write(2) until all of `bytes` is written; stops at the first error, which is for logs only.
+  public borrowing func writeAll(_ bytes: UnsafeBufferPointer<UInt8>) {
+    var done = 0
+    while done < bytes.count {
+      let wrote = unsafe Glibc.write(number, bytes.baseAddress! + done, bytes.count - done)
+      if wrote < 0 && errno == EINTR { continue }
+      guard wrote > 0 else { return }
+      done += wrote
+    }
+  }
+
+  /// A copy (close-on-exec) of a descriptor that somebody else owns.
+  public static func duplicate(of number: Int32) throws(SystemCallError) -> FileDescriptor {
+    let copy = fcntl(number, F_DUPFD_CLOEXEC, 0)
+    guard copy >= 0 else { throw SystemCallError("fcntl") }
+    return FileDescriptor(owning: copy)
+  }
 }

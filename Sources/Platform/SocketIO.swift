@@ -160,6 +160,26 @@ public enum SocketIO {
     }
   }
 
+  /// Receives and throws away all that is there.
+  ///
+  /// - Returns: `wouldBlock` when the socket is empty, else how it ended.
+  public static func discard(_ socket: Int32) -> Transfer {
+    unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16_384) { scratch in
+      while true {
+        let transfer = unsafe receive(
+          socket, into: scratch.baseAddress!, capacity: scratch.count)
+        guard case .moved = transfer else { return transfer }
+      }
+    }
+  }
+
+  /// Whether `socket` is of the Unix family (getsockname(2)).
+  public static func isUnix(_ socket: Int32) -> Bool {
+    var address = sockaddr_storage()
+    return unsafe clinux_local_name(socket, &address) == 0
+      && address.ss_family == sa_family_t(AF_UNIX)
+  }
+
   /// sendfile(2) of at most `count` bytes of `file` from `offset` on; the file's own position stays.
   public static func sendFile(
     _ socket: Int32, file: Int32, offset: Int64, count: Int

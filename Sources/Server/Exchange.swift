@@ -1,5 +1,8 @@
 // Exchange: one request and its response, as an application sees them. Assembly.
+internal import AccessLog
+internal import Bytes
 public import HTTP1
+internal import Platform
 
 /// Why a request body could not be read on.
 public enum BodyFailure: Error {
@@ -17,7 +20,8 @@ public enum BodyFailure: Error {
 public enum SendOutcome {
   /// The kernel has all of them.
   case sent
-  /// The socket is full. The rest is remembered: call ``Exchange/waitUntilSent()`` without any lock.
+  /// The socket is full. The rest is remembered, and the block's memory must stay until
+  /// ``Exchange/waitUntilSent()``, to be called without any lock, has returned.
   case wouldBlock
   /// The client is gone; nothing more can be sent.
   case clientLeft
@@ -26,9 +30,15 @@ public enum SendOutcome {
 /// One request and its response. A handler thread has one, used again for each request.
 ///
 /// Valid from ``Application/respond(to:)``'s entry to its return. Not thread-safe: used by the
-/// handler thread that it belongs to.
+/// handler thread that it belongs to. Nothing here allocates unless it says so.
+///
+/// Life of the response:
+///
+///     idle ─ beginHead/addField ─▶ head open ─ first send or finish ─▶ head sent ─ finish ─▶ over
+///                                     │ abort: error page                │ abort: torn down
+///                                     └──────────────▶ over ◀────────────┘
 @safe public final class Exchange {
-  // MARK: the request
+  // MARK: The request.
 
   /// Index of the handler thread.
   public let thread: Int
@@ -38,49 +48,30 @@ public enum SendOutcome {
   public internal(set) var headBytes: UnsafePointer<UInt8>
   /// The request's fields.
   public internal(set) var fields = unsafe UnsafeBufferPointer<Field>(start: nil, count: 0)
-  /// Text of the client's address, without port; empty for a Unix socket.
-  public var peerAddress: UnsafeBufferPointer<UInt8> { unsafe UnsafeBufferPointer(start: nil, count: 0) }
-  /// The client's port; 0 for a Unix socket.
-  public var peerPort: Int { 0 }
-  /// Text of the local address the client connected to; the socket's path for a Unix socket.
-  public var localAddress: UnsafeBufferPointer<UInt8> { unsafe UnsafeBufferPointer(start: nil, count: 0) }
-  /// The local port; 0 for a Unix socket.
-  public var localPort: Int { 0 }
-  /// Whether the client came through a Unix socket.
-  public var isUnixSocket: Bool { false }
   /// Identifies the request in both logs.
   public internal(set) var requestID: UInt64 = 0
 
-  // MARK: the request body
+  /// Text of the client's address, without port; empty for a Unix socket.
+  public var peerAddress: UnsafeBufferPointer<UInt8> { connection.peerText }
+  /// The client's port; 0 for a Unix socket.
+  public var peerPort: Int { Int(connection.pointee.peer.port) }
+  /// Text of the local address the client connected to; empty for a Unix socket.
+  public var localAddress: UnsafeBufferPointer<UInt8> { connection.localText }
+  /// The local port; 0 for a Unix socket.
+  public var localPort: Int { Int(connection.pointee.local.port) }
+  /// Whether the client came through a Unix socket.
+  public var isUnixSocket: Bool { connection.pointee.isUnixSocket }
+
+  // MARK: The request body (Exchange+Body).
 
   /// Bytes of the whole decoded body where known: 0 without a body, -1 while a chunked body is still
   /// arriving (only after `Expect: 100-continue`; otherwise the body is complete before the
   /// application runs).
   public internal(set) var bodyLength: Int64 = 0
-  /// Whether ``readBody(into:)`` may wait for the client; then call it without any lock.
-  public var bodyMayBlock: Bool { false }
+  /// Where the body is.
+  var body = RequestBody.none
 
-  /// Reads at most `buffer.count` bytes of the body.
-  ///
-  /// Sends `100 Continue` at the first call where the client waits for it.
-  /// - Returns: the number of bytes, 0 at the end of the body.
-  public func readBody(into buffer: UnsafeMutableRawBufferPointer) throws(BodyFailure) -> Int { 0 }
-
-  // MARK: the response
-
-  /// Starts (or starts again) the response head. Legal until ``headIsSent``.
-  ///
-  /// - Parameter status: status code, 100...999 is checked by the caller.
-  /// - Parameter reason: reason phrase, free of control bytes (checked by the caller).
-  public func beginHead(status: Int, reason: UnsafeBufferPointer<UInt8>) {}
-
-  /// Adds one field. The caller has checked the syntax of both and refused hop-by-hop fields.
-  ///
-  /// Content-Length is taken over and enforced; Date and Server are used instead of the server's own.
-  /// - Returns: false where the head grows over the response head's bound (64 KiB).
-  public func addField(
-    name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>
-  ) -> Bool { true }
+  // MARK: The response (Exchange+Response).
 
   /// Whether the head went out, after which ``beginHead(status:reason:)`` is illegal.
   public internal(set) var headIsSent = false
@@ -88,45 +79,118 @@ public enum SendOutcome {
   public internal(set) var declaredLength: Int64 = -1
   /// Body bytes accepted so far.
   public internal(set) var bodyBytesSent: Int64 = 0
-  /// Whether body bytes are wanted at all: false for HEAD, 1xx, 204 and 304.
-  public var sendsBody: Bool { true }
-
-  /// Sends one block of the body (with the head, if it is the first), visible to the client at once.
-  ///
-  /// More than the declared length is cut off (``overran`` is set). An empty block sends nothing.
-  /// Does not wait.
-  public func send(_ bytes: UnsafeRawBufferPointer) -> SendOutcome { .sent }
-
-  /// Waits until the bytes of an earlier `wouldBlock` are with the kernel. Call without any lock.
-  public func waitUntilSent() -> SendOutcome { .sent }
-
   /// Whether the application sent more than its declared Content-Length.
   public internal(set) var overran = false
+  /// Status of the response; 0 before ``beginHead(status:reason:)``.
+  public internal(set) var status = 0
 
-  /// Hands over the whole (remaining) body and ends the response, without waiting.
-  ///
-  /// What the socket does not take at once is sent later by the event loop; until then the memory
-  /// must stay, so `owner` is retained by the caller for the server, which gives it back with
-  /// ``Application/release(owner:thread:)`` - also when it is done at once (returns false then:
-  /// the caller keeps its reference).
-  /// - Returns: whether the server keeps `owner`.
-  public func finish(with bytes: UnsafeRawBufferPointer, owner: OpaquePointer) -> Bool { false }
+  var writer: ByteWriter
+  var framing = Framing.none
+  var sawDate = false
+  var sawServer = false
+  /// Bytes of ``writer`` that are the response head, once it is complete.
+  var responseHeadCount = 0
+  var pendingFirst = 0
+  var pendingBody = UnsafeRawBufferPointer(start: nil, count: 0)
+  var pendingLast = UnsafeRawBufferPointer(start: nil, count: 0)
+  /// Set when the response is over.
+  var isOver = false
+  var keepsAlive = false
+  var isBroken = false
+  var tail: ResponseTail?
+  var totalBytesSent: Int64 = 0
+  var beganMicroseconds: Int64 = 0
 
-  /// Hands over `count` bytes of `file` from `offset` on and ends the response. The descriptor is
-  /// duplicated, so the caller may close its own at once.
-  /// - Returns: false where the descriptor cannot be sent (not a regular file); nothing was sent then.
-  public func finish(file: Int32, offset: Int64, count: Int64) -> Bool { false }
+  unowned let owner: HandlerThread
+  unowned let server: WorkerServer
+  var connection: UnsafeMutablePointer<Connection>
 
-  /// Ends the response: sends the head if that has not happened, the last chunk if chunked.
-  /// Fewer bytes than declared end the connection, so that the client sees the truncation.
-  public func finish() {}
+  init(thread: HandlerThread, server: WorkerServer) {
+    self.thread = thread.index
+    owner = thread
+    self.server = server
+    headBytes = UnsafePointer(thread.input)
+    writer = ByteWriter(base: thread.output, capacity: thread.outputCapacity)
+    connection = UnsafeMutablePointer(bitPattern: 8)!  // replaced by `open` before any use
+  }
 
-  /// Gives the response up. Before the head is sent: answers with the standard error page of
-  /// `status`. After it: closes the connection without a valid end.
-  public func abort(_ status: Int) {}
+  /// How the end of the response body is told.
+  enum Framing {
+    /// No body at all: HEAD, 1xx, 204, 304.
+    case none
+    /// By Content-Length.
+    case length
+    /// By the last chunk.
+    case chunked
+    /// By the end of the connection.
+    case close
+  }
 
-  init(thread: Int, headBytes: UnsafePointer<UInt8>) {
-    self.thread = thread
-    unsafe self.headBytes = headBytes
+  /// Starts on the request in `parser` with its head at `bytes`.
+  func open(
+    _ connection: UnsafeMutablePointer<Connection>, head bytes: UnsafePointer<UInt8>,
+    requestID: UInt64
+  ) {
+    self.connection = connection
+    headBytes = bytes
+    head = owner.parser.head
+    fields = owner.parser.fields
+    begin(requestID)
+  }
+
+  /// Starts on a request that could not be parsed or was too slow: no head, and no next request.
+  func openRefused(_ connection: UnsafeMutablePointer<Connection>, requestID: UInt64) {
+    self.connection = connection
+    headBytes = UnsafePointer(owner.input)
+    head = RequestHead()
+    head.keepsAlive = false
+    fields = UnsafeBufferPointer(start: nil, count: 0)
+    begin(requestID)
+  }
+
+  private func begin(_ requestID: UInt64) {
+    self.requestID = requestID
+    bodyLength = 0
+    body = .none
+    tail = nil
+    totalBytesSent = 0
+    isOver = false
+    keepsAlive = false
+    isBroken = false
+    beganMicroseconds = server.accessLog == nil ? 0 : Clock.monotonicMicroseconds()
+    resetResponse()
+  }
+
+  func resetResponse() {
+    writer.truncate(to: 0)
+    status = 0
+    headIsSent = false
+    declaredLength = -1
+    bodyBytesSent = 0
+    overran = false
+    framing = .none
+    sawDate = false
+    sawServer = false
+    responseHeadCount = 0
+  }
+
+  /// A record of the request for the access log; borrowed memory of this exchange.
+  func accessRecord() -> AccessRecord {
+    var record = AccessRecord()
+    record.headBytes = UnsafeBufferPointer(start: headBytes, count: head.length)
+    record.head = head.length > 0 ? head : nil
+    record.fields = fields
+    record.responseHead = UnsafeBufferPointer(start: owner.output, count: responseHeadCount)
+    record.status = status
+    record.bodyBytes = framing == .none ? 0 : bodyBytesSent
+    record.totalBytes = totalBytesSent
+    record.durationMicroseconds = Clock.monotonicMicroseconds() - beganMicroseconds
+    record.startMicroseconds = Clock.realMicroseconds() - record.durationMicroseconds
+    record.requestID = requestID
+    record.processID = server.processID
+    record.keptAlive = keepsAlive
+    record.aborted = isBroken
+    record.keepAliveRequests = Int(connection.pointee.answered)
+    return record
   }
 }

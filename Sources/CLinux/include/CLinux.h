@@ -12,6 +12,7 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -58,5 +59,10 @@ static inline int clinux_local_name(int socket, struct sockaddr_storage *address
 static inline void clinux_thread_set_name(pthread_t thread, const char *name) {
   (void)pthread_setname_np(thread, name);
 }
+
+/// open(2)'s O_TMPFILE, a macro with an expression that Swift cannot import.
+static inline int clinux_o_tmpfile(void) { return O_TMPFILE; }
+/// mkostemp(3) with O_CLOEXEC.
+static inline int clinux_mkostemp(char *name) { return mkostemp(name, O_CLOEXEC); }
 
 #endif

@@ -1,0 +1,138 @@
+// AccessLogWriter: lines of the access log, written in large pieces off the hot path. Assembly.
+internal import AccessLog
+internal import Bytes
+internal import HTTP1
+internal import Platform
+
+/// Renders lines into one buffer and writes it when it is nearly full or a quarter second old.
+final class AccessLogWriter {
+  private static let capacity = 65_536
+  /// Longest line that is rendered; a longer one is dropped by the writer's overflow and cut.
+  private static let lineRoom = 24_576
+  /// Longest time a line waits in the buffer.
+  static let flushMs: Int64 = 250
+
+  private let lock = Lock()
+  private let format: AccessLogFormat
+  private let buffer = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+  private var count = 0
+  private var descriptor: FileDescriptor
+  /// When the oldest line in the buffer must be written; .max while it is empty.
+  private(set) var dueMs = Int64.max
+
+  init(format: AccessLogFormat, descriptor: consuming FileDescriptor) {
+    self.format = format
+    self.descriptor = descriptor
+  }
+
+  /// Adds a line. Any thread. Allocates: never.
+  func write(_ record: borrowing AccessRecord, nowMs: Int64) {
+    lock.take()
+    if Self.capacity - count < Self.lineRoom { flushLocked() }
+    var writer = ByteWriter(base: buffer + count, capacity: Self.capacity - count)
+    format.render(record, into: &writer)
+    if !writer.overflowed { count += writer.count }
+    if dueMs == .max { dueMs = nowMs + Self.flushMs }
+    lock.give()
+  }
+
+  /// Writes what is in the buffer.
+  func flush() {
+    lock.take()
+    flushLocked()
+    lock.give()
+  }
+
+  /// Goes on in another file.
+  func reopen(_ descriptor: consuming FileDescriptor) {
+    lock.take()
+    flushLocked()
+    self.descriptor = consume descriptor
+    lock.give()
+  }
+
+  private func flushLocked() {
+    descriptor.writeAll(UnsafeBufferPointer(start: buffer, count: count))
+    count = 0
+    dueMs = .max
+  }
+}
+
+/// A request's part of the access log, kept while its response is still being sent.
+final class LoggedRequest {
+  private let head: RequestHead
+  private let headBytes: UnsafeMutablePointer<UInt8>
+  private let fields: UnsafeMutablePointer<Field>
+  private let responseHead: UnsafeMutablePointer<UInt8>
+  private var record: AccessRecord
+  private let beganMicroseconds: Int64
+
+  init(_ record: AccessRecord, beganMicroseconds: Int64) {
+    head = record.head ?? RequestHead()
+    headBytes = .allocate(capacity: max(1, record.headBytes.count))
+    if let source = record.headBytes.baseAddress {
+      headBytes.update(from: source, count: record.headBytes.count)
+    }
+    fields = .allocate(capacity: max(1, record.fields.count))
+    if let source = record.fields.baseAddress {
+      fields.update(from: source, count: record.fields.count)
+    }
+    responseHead = .allocate(capacity: max(1, record.responseHead.count))
+    if let source = record.responseHead.baseAddress {
+      responseHead.update(from: source, count: record.responseHead.count)
+    }
+    self.record = record
+    self.beganMicroseconds = beganMicroseconds
+    self.record.headBytes = UnsafeBufferPointer(start: headBytes, count: record.headBytes.count)
+    self.record.fields = UnsafeBufferPointer(start: fields, count: record.fields.count)
+    self.record.responseHead = UnsafeBufferPointer(
+      start: responseHead, count: record.responseHead.count)
+  }
+
+  deinit {
+    headBytes.deallocate()
+    fields.deallocate()
+    responseHead.deallocate()
+  }
+
+  /// Writes the line; the response is over. `connection` lends its address texts.
+  func complete(
+    _ connection: UnsafeMutablePointer<Connection>, bodyBytes: Int64, aborted: Bool,
+    writer: AccessLogWriter
+  ) {
+    record.bodyBytes += bodyBytes
+    record.totalBytes += bodyBytes
+    record.aborted = aborted
+    record.durationMicroseconds = Clock.monotonicMicroseconds() - beganMicroseconds
+    record.setAddresses(connection)
+    writer.write(record, nowMs: Clock.monotonicMs())
+  }
+}
+
+extension AccessRecord {
+  /// Lends the address texts of `connection` to the record.
+  mutating func setAddresses(_ connection: UnsafeMutablePointer<Connection>) {
+    peerAddress = connection.peerText
+    peerPort = Int(connection.pointee.peer.port)
+    localAddress = connection.localText
+    localPort = Int(connection.pointee.local.port)
+  }
+}
+
+extension UnsafeMutablePointer<Connection> {
+  /// The client's address as text, inside the slot.
+  var peerText: UnsafeBufferPointer<UInt8> {
+    text(MemoryLayout<Connection>.offset(of: \.peer)!, pointee.peer.count)
+  }
+
+  /// The local address as text, inside the slot.
+  var localText: UnsafeBufferPointer<UInt8> {
+    text(MemoryLayout<Connection>.offset(of: \.local)!, pointee.local.count)
+  }
+
+  private func text(_ offset: Int, _ count: UInt8) -> UnsafeBufferPointer<UInt8> {
+    let start = UnsafeRawPointer(self) + offset + MemoryLayout<EndpointText>.offset(of: \.storage)!
+    return UnsafeBufferPointer(
+      start: start.assumingMemoryBound(to: UInt8.self), count: Int(count))
+  }
+}

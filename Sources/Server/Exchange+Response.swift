@@ -1,0 +1,434 @@
+// Exchange+Response: writing the response. Assembly.
+internal import AccessLog
+internal import Bytes
+public import HTTP1
+internal import Platform
+internal import StaticFiles
+
+extension Exchange {
+  // MARK: Head.
+
+  /// Starts (or starts again) the response head. Legal until ``headIsSent``.
+  ///
+  /// - Parameter status: status code; the caller has checked that it is in 100...999.
+  /// - Parameter reason: reason phrase, free of control bytes (checked by the caller).
+  public func beginHead(status: Int, reason: UnsafeBufferPointer<UInt8>) {
+    precondition(!headIsSent)
+    resetResponse()
+    self.status = status
+    writer.append("HTTP/1.1 ")
+    writer.append(UInt8(truncatingIfNeeded: 48 + status / 100))
+    writer.append(UInt8(truncatingIfNeeded: 48 + status / 10 % 10))
+    writer.append(UInt8(truncatingIfNeeded: 48 + status % 10))
+    writer.append(0x20)
+    writer.append(copying: reason)
+    writer.append("\r\n")
+  }
+
+  /// Adds one field. The caller has checked the syntax of both and refused hop-by-hop fields.
+  ///
+  /// Content-Length is taken over and enforced; Date and Server are used instead of the server's own.
+  /// - Returns: false where the head grows over its bound (64 KiB), or Content-Length is repeated or
+  ///   no number.
+  public func addField(
+    name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>
+  ) -> Bool {
+    // What the server adds by itself (status, date, framing) fits into the last 512 bytes.
+    guard name.count + value.count + 4 + 512 <= HandlerThread.responseHeadCapacity - writer.count
+    else { return false }
+    switch name.count {
+    case 14 where ASCII.equalsIgnoringCase(name, "content-length"):
+      guard declaredLength < 0, let length = Decimal.parse(value) else { return false }
+      declaredLength = length
+      return true
+    case 6 where ASCII.equalsIgnoringCase(name, "server"): sawServer = true
+    case 4 where ASCII.equalsIgnoringCase(name, "date"): sawDate = true
+    default: break
+    }
+    writer.append(copying: name)
+    writer.append(": ")
+    writer.append(copying: value)
+    writer.append("\r\n")
+    return true
+  }
+
+  /// Whether body bytes are wanted at all: false for HEAD, 1xx, 204 and 304.
+  public var sendsBody: Bool {
+    head.method != .head && status >= 200 && status != 204 && status != 304
+  }
+
+  /// Completes the head. `length`: bytes of the body where they are known, else -1.
+  func completeHead(length: Int64) {
+    var keeps = server.mayKeepAlive(connection, head) && bodyIsConsumed
+    let forbidsBody = status < 200 || status == 204 || status == 304
+    if forbidsBody {
+      framing = .none
+      if status == 304 && declaredLength >= 0 { appendLength(declaredLength) }
+      keeps = keeps && status >= 200
+    } else if declaredLength >= 0 {
+      framing = .length
+      appendLength(declaredLength)
+    } else if length > 0 || (length == 0 && head.method != .head) {
+      framing = .length
+      declaredLength = length
+      appendLength(length)
+    } else if head.method == .head {
+      framing = .none
+    } else if head.minorVersion == 1 {
+      framing = .chunked
+      writer.append("Transfer-Encoding: chunked\r\n")
+    } else {
+      framing = .close
+      keeps = false
+    }
+    if head.method == .head { framing = .none }
+    if !keeps {
+      writer.append("Connection: close\r\n")
+    } else if head.minorVersion == 0 {
+      writer.append("Connection: keep-alive\r\n")
+    }
+    if !sawDate && !sawServer {
+      writer.append(copying: owner.dateAndServer(server.serverName))
+    } else {
+      appendMissing()
+    }
+    writer.append("\r\n")
+    precondition(!writer.overflowed)
+    responseHeadCount = writer.count
+    keepsAlive = keeps
+    headIsSent = true
+  }
+
+  private func appendLength(_ length: Int64) {
+    writer.append("Content-Length: ")
+    writer.append(decimal: length)
+    writer.append("\r\n")
+  }
+
+  private func appendMissing() {
+    if !sawDate {
+      writer.append("Date: ")
+      writer.append(httpDate: Clock.realSeconds())
+      writer.append("\r\n")
+    }
+    if !sawServer && server.serverName.count > 0 {
+      writer.append("Server: ")
+      writer.append(copying: server.serverName.bytes)
+      writer.append("\r\n")
+    }
+  }
+
+  /// Whether everything the client sent for this request was read, so that the next request follows.
+  private var bodyIsConsumed: Bool {
+    if case .live(let live) = body { return live.isComplete }
+    return true
+  }
+
+  // MARK: Body, block by block.
+
+  /// Sends one block of the body (with the head, if it is the first), visible to the client at once.
+  ///
+  /// More than the declared length is cut off (``overran`` is set). An empty block sends nothing.
+  /// Does not wait.
+  public func send(_ bytes: UnsafeRawBufferPointer) -> SendOutcome {
+    precondition(status > 0 && !isOver)
+    guard !isBroken else { return .clientLeft }
+    guard bytes.count > 0 else { return .sent }
+    if headIsSent { writer.truncate(to: 0) } else { completeHead(length: -1) }
+    let block = accept(bytes)
+    var last = UnsafeRawBufferPointer(start: nil, count: 0)
+    if framing == .chunked && block.count > 0 {
+      writer.append(hex: UInt64(block.count))
+      writer.append("\r\n")
+      if block.count <= HandlerThread.smallBodyBytes {
+        writer.append(copying: block.assumingMemoryBound(to: UInt8.self))
+        writer.append("\r\n")
+        return transmit(UnsafeRawBufferPointer(start: nil, count: 0), last)
+      }
+      last = Self.crlf
+    }
+    return transmit(block, last)
+  }
+
+  /// Waits until the bytes of an earlier `wouldBlock` are with the kernel. Call without any lock.
+  public func waitUntilSent() -> SendOutcome {
+    while true {
+      guard
+        SocketIO.wait(
+          connection.pointee.socket, toWrite: true, timeoutMs: server.settings.writeTimeoutMs)
+      else {
+        isBroken = true
+        return .clientLeft
+      }
+      server.slot.requestBegan(thread: thread, ms: Clock.monotonicMs())
+      let outcome = pushPending()
+      if outcome != .wouldBlock { return outcome }
+    }
+  }
+
+  /// Counts `bytes` against the declared length; what is over it, or not wanted, is cut off.
+  private func accept(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+    var count = bytes.count
+    if declaredLength >= 0 && Int64(count) > declaredLength - bodyBytesSent {
+      overran = true
+      count = Int(declaredLength - bodyBytesSent)
+    }
+    bodyBytesSent += Int64(count)
+    return UnsafeRawBufferPointer(rebasing: bytes[0..<(framing == .none ? 0 : count)])
+  }
+
+  private func transmit(
+    _ block: UnsafeRawBufferPointer, _ last: UnsafeRawBufferPointer
+  ) -> SendOutcome {
+    pendingFirst = 0
+    pendingBody = block
+    pendingLast = last
+    return pushPending()
+  }
+
+  /// Sends what is pending: `writer` from `pendingFirst` on, then `pendingBody`, then `pendingLast`.
+  private func pushPending() -> SendOutcome {
+    while true {
+      let first = UnsafeRawBufferPointer(
+        start: owner.output + pendingFirst, count: writer.count - pendingFirst)
+      let total = first.count + pendingBody.count + pendingLast.count
+      if total == 0 { return .sent }
+      let socket = connection.pointee.socket
+      let transfer =
+        pendingBody.count + pendingLast.count == 0
+        ? SocketIO.send(socket, owner.output + pendingFirst, count: first.count)
+        : SocketIO.send(socket, first, pendingBody, pendingLast)
+      switch transfer {
+      case .moved(let count):
+        totalBytesSent += Int64(count)
+        var left = count
+        let fromFirst = min(left, first.count)
+        pendingFirst += fromFirst
+        left -= fromFirst
+        let fromBody = min(left, pendingBody.count)
+        pendingBody = UnsafeRawBufferPointer(rebasing: pendingBody[fromBody...])
+        left -= fromBody
+        pendingLast = UnsafeRawBufferPointer(rebasing: pendingLast[left...])
+      case .wouldBlock:
+        return .wouldBlock
+      case .peerClosed, .failed:
+        isBroken = true
+        return .clientLeft
+      }
+    }
+  }
+
+  // MARK: End.
+
+  /// Hands over the whole (remaining) body and ends the response, without waiting.
+  ///
+  /// What the socket does not take at once is sent later by the event loop; until then the memory
+  /// must stay, so `owner` is retained by the caller for the server, which gives it back with
+  /// ``Application/release(owner:thread:)``.
+  /// - Returns: whether the server keeps `owner`; if not, everything is sent (or the client is gone)
+  ///   and the caller still has its reference.
+  public func finish(with bytes: UnsafeRawBufferPointer, owner: OpaquePointer) -> Bool {
+    precondition(status > 0 && !isOver)
+    guard !isBroken else {
+      isOver = true
+      return false
+    }
+    if headIsSent { writer.truncate(to: 0) } else { completeHead(length: Int64(bytes.count)) }
+    let block = accept(bytes)
+    var last = UnsafeRawBufferPointer(start: nil, count: 0)
+    if framing == .chunked {
+      if block.count > 0 {
+        writer.append(hex: UInt64(block.count))
+        writer.append("\r\n")
+        last = Self.lastChunkAfterData
+      } else {
+        last = Self.lastChunk
+      }
+    } else if block.count <= HandlerThread.smallBodyBytes {
+      writer.append(copying: block.assumingMemoryBound(to: UInt8.self))
+      pendingBody = UnsafeRawBufferPointer(start: nil, count: 0)
+      conclude(transmit(pendingBody, last), owner: nil)
+      return false
+    }
+    conclude(transmit(block, last), owner: owner)
+    return tail?.owner != nil
+  }
+
+  /// Ends the response: sends the head if that has not happened, the last chunk if chunked.
+  /// Fewer bytes than declared end the connection, so that the client sees the truncation.
+  public func finish() {
+    precondition(status > 0 && !isOver)
+    guard !isBroken else {
+      isOver = true
+      return
+    }
+    if headIsSent { writer.truncate(to: 0) } else { completeHead(length: 0) }
+    conclude(
+      transmit(
+        UnsafeRawBufferPointer(start: nil, count: 0),
+        framing == .chunked ? Self.lastChunk : UnsafeRawBufferPointer(start: nil, count: 0)),
+      owner: nil)
+  }
+
+  /// Hands over `count` bytes of `file` from `offset` on and ends the response. The descriptor is
+  /// duplicated where it is needed for longer, so the caller may close its own at once.
+  /// - Returns: false where the descriptor cannot be sent (nothing was sent then).
+  public func finish(file: Int32, offset: Int64, count: Int64) -> Bool {
+    precondition(status > 0 && !isOver && !headIsSent)
+    completeHead(length: count)
+    guard framing == .length else {
+      if framing == .chunked || framing == .close { return false }
+      bodyBytesSent = count
+      conclude(pushHead(), owner: nil)
+      return true
+    }
+    let wanted = min(count, declaredLength)
+    overran = count > declaredLength
+    var sent: Int64 = 0
+    pendingFirst = 0
+    var transfer = SocketIO.send(
+      connection.pointee.socket, self.owner.output, count: writer.count, more: wanted > 0)
+    if case .moved(let bytes) = transfer {
+      totalBytesSent += Int64(bytes)
+      pendingFirst = bytes
+      while pendingFirst == writer.count && sent < wanted {
+        transfer = SocketIO.sendFile(
+          connection.pointee.socket, file: file, offset: offset + sent,
+          count: Int(min(wanted - sent, 1 << 20)))
+        guard case .moved(let bytes) = transfer else { break }
+        sent += Int64(bytes)
+      }
+    }
+    bodyBytesSent = sent
+    totalBytesSent += sent
+    if pendingFirst == writer.count && sent == wanted {
+      conclude(.sent, owner: nil)
+      return true
+    }
+    switch transfer {
+    case .moved, .wouldBlock:
+      guard let copy = try? FileDescriptor.duplicate(of: file) else {
+        isBroken = true
+        isOver = true
+        return true
+      }
+      let rest = ResponseTail(keepsAlive: keepsAlive && count >= declaredLength)
+      rest.begin(
+        with: UnsafeRawBufferPointer(
+          start: self.owner.output + pendingFirst, count: writer.count - pendingFirst))
+      rest.setFile(copy, offset: offset + sent, count: wanted - sent)
+      tail = rest
+      isOver = true
+    case .peerClosed, .failed:
+      isBroken = true
+      isOver = true
+    }
+    return true
+  }
+
+  /// Gives the response up. Before the head is sent: answers with the standard error page of
+  /// `status`. After it: closes the connection without a valid end.
+  public func abort(_ status: Int) {
+    guard !isOver else { return }
+    if headIsSent || isBroken {
+      isBroken = true
+      isOver = true
+    } else {
+      respond(status: status)
+    }
+  }
+
+  /// Answers with the standard page of `status`, and one more field line (without its end).
+  func respond(status: Int, field: StaticString = "") {
+    beginHead(status: status)
+    if field.utf8CodeUnitCount > 0 {
+      writer.append(field)
+      writer.append("\r\n")
+    }
+    finishWithPage()
+  }
+
+  /// Answers without a body, with one field line (without its end).
+  func respondEmpty(status: Int, field: StaticString) {
+    beginHead(status: status)
+    writer.append(field)
+    writer.append("\r\n")
+    finish()
+  }
+
+  /// Answers with a file, a redirection or an error of `site`.
+  func respond(from site: StaticSite, mount: Int) {
+    // The status is known only afterwards, so the status line is put before the fields then.
+    var response = site.respond(
+      mount: mount, head: head,
+      headBytes: UnsafeBufferPointer(start: headBytes, count: head.length), fields: fields,
+      nowSeconds: Clock.realSeconds(), into: &owner.staticFields)
+    beginHead(status: response.status)
+    writer.append(copying: owner.staticFields.written)
+    owner.staticFields.truncate(to: 0)
+    guard response.contentLength >= 0 else {
+      finishWithPage()
+      return
+    }
+    declaredLength = response.contentLength
+    if let file = response.file.take(), sendsBody {
+      _ = finish(file: file.number, offset: response.offset, count: response.contentLength)
+    } else {
+      finish()
+    }
+  }
+
+  private func beginHead(status: Int) {
+    let reason = ReasonPhrase.of(status)
+    beginHead(
+      status: status,
+      reason: UnsafeBufferPointer(start: reason.utf8Start, count: reason.utf8CodeUnitCount))
+  }
+
+  /// Ends a response whose head is open with the standard page of its status.
+  private func finishWithPage() {
+    writer.append("Content-Type: text/html; charset=utf-8\r\n")
+    declaredLength = Int64(ErrorPage.length(status: status))
+    completeHead(length: declaredLength)
+    if framing == .length {
+      ErrorPage.append(status: status, into: &writer)
+      bodyBytesSent = declaredLength
+    }
+    conclude(pushHead(), owner: nil)
+  }
+
+  private func pushHead() -> SendOutcome {
+    let none = UnsafeRawBufferPointer(start: nil, count: 0)
+    return transmit(none, none)
+  }
+
+  /// The response is complete as far as the application is concerned.
+  private func conclude(_ outcome: SendOutcome, owner: OpaquePointer?) {
+    isOver = true
+    let isWhole = framing != .length || bodyBytesSent == declaredLength
+    switch outcome {
+    case .sent:
+      keepsAlive = keepsAlive && isWhole
+    case .clientLeft:
+      keepsAlive = false
+    case .wouldBlock:
+      let rest = ResponseTail(keepsAlive: keepsAlive && isWhole)
+      rest.begin(
+        with: UnsafeRawBufferPointer(
+          start: self.owner.output + pendingFirst, count: writer.count - pendingFirst))
+      if pendingBody.count > 0, let owner {
+        rest.setBody(pendingBody, owner: owner)
+      }
+      rest.end(with: pendingLast)
+      tail = rest
+    }
+  }
+
+  private static let crlf = bytes(of: "\r\n")
+  private static let lastChunk = bytes(of: "0\r\n\r\n")
+  private static let lastChunkAfterData = bytes(of: "\r\n0\r\n\r\n")
+
+  private static func bytes(of literal: StaticString) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount)
+  }
+}

@@ -1,0 +1,80 @@
+// HandlerThread: what one thread of a worker owns: buffers, parser, exchange. Assembly.
+internal import Bytes
+internal import HTTP1
+internal import Platform
+
+/// One thread of the worker process: a handler (it may run the application) or the monitor.
+final class HandlerThread {
+  /// Bytes received at most in one call.
+  static let readCapacity = 65_536
+  /// Room behind them, so that an unbuffered body always has a place behind its head.
+  private static let spareCapacity = 16_384
+  /// LimitResponseHead: bytes of a response head; a named bound, not a setting.
+  static let responseHeadCapacity = 65_536
+  /// Bodies up to this size are copied behind their head: one run of bytes is cheaper to send.
+  static let smallBodyBytes = 8_192
+
+  /// 0 ..< threads for handlers, `threads` for the monitor.
+  let index: Int
+  /// The monitor polls, reads and sends, but never runs the application.
+  let isMonitor: Bool
+  let input: UnsafeMutablePointer<UInt8>
+  let inputCapacity = readCapacity + spareCapacity
+  let output: UnsafeMutablePointer<UInt8>
+  let outputCapacity = responseHeadCapacity + smallBodyBytes + 4096
+  var parser: RequestHeadParser
+  /// Field lines of a static response, before its status line is known.
+  var staticFields: ByteWriter
+  let parker = Parker()
+  /// Set by whoever unparks the thread, under the server's lock.
+  var mayPoll = false
+  private(set) var exchange: Exchange!
+
+  private var serverLine: UnsafeMutablePointer<UInt8>
+  private var serverLineCount = 0
+  private var serverLineSecond: Int64 = -1
+
+  init(index: Int, isMonitor: Bool, limits: RequestLimits, server: WorkerServer) {
+    self.index = index
+    self.isMonitor = isMonitor
+    self.index = index
+    self.isMonitor = isMonitor
+    input = .allocate(capacity: inputCapacity)
+    output = .allocate(capacity: outputCapacity)
+    serverLine = .allocate(capacity: 256)
+    staticFields = ByteWriter(base: .allocate(capacity: 8192), capacity: 8192)
+    parser = RequestHeadParser(limits: limits)
+    exchange = Exchange(thread: self, server: server)
+  }
+
+  /// `Date: …\r\nServer: …\r\n` of this second, rendered once a second. Allocates: never.
+  func dateAndServer(_ serverName: StaticBytes) -> UnsafeBufferPointer<UInt8> {
+    let second = Clock.realSeconds()
+    if second != serverLineSecond {
+      var writer = ByteWriter(base: serverLine, capacity: 256)
+      writer.append("Date: ")
+      writer.append(httpDate: second)
+      writer.append("\r\n")
+      if serverName.count > 0 {
+        writer.append("Server: ")
+        writer.append(copying: serverName.bytes)
+        writer.append("\r\n")
+      }
+      serverLineCount = writer.count
+      serverLineSecond = second
+    }
+    return UnsafeBufferPointer(start: serverLine, count: serverLineCount)
+  }
+}
+
+/// Bytes that live as long as the process: a setting's text, ready to be copied.
+struct StaticBytes {
+  let bytes: UnsafeBufferPointer<UInt8>
+  var count: Int { bytes.count }
+
+  init(_ text: String) {
+    let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: text.utf8.count)
+    _ = copy.initialize(from: text.utf8)
+    bytes = UnsafeBufferPointer(copy)
+  }
+}

@@ -1,0 +1,141 @@
+// Upload: a request body on its way in, kept in memory to a bound and in a file beyond it. Assembly.
+internal import HTTP1
+internal import Platform
+
+/// Collects the body of one request, so that a slow client holds no handler thread.
+///
+/// The head is kept as bytes as well: it is parsed again when the body is complete, which costs less
+/// than keeping parsed heads alive.
+final class Upload {
+  /// What became of received bytes.
+  enum Progress {
+    case needMoreBytes
+    case complete
+    case refused(Refusal)
+    /// The temporary file could not be written; the reason is logged.
+    case failed
+  }
+
+  /// Bounds, the same for every upload of a server.
+  struct Limits {
+    var memoryBytes: Int
+    var bodyBytes: Int64
+    var directory: String
+  }
+
+  let head: UnsafeMutablePointer<UInt8>
+  let headCount: Int
+  /// Decoded bytes of the body so far.
+  private(set) var count: Int64 = 0
+
+  private let limits: Limits
+  private var memory: UnsafeMutablePointer<UInt8>?
+  private var memoryCapacity = 0
+  private var file: TemporaryFile?
+  private var remaining: Int64
+  private var decoder = ChunkedDecoder()
+  private let isChunked: Bool
+  private var readPosition: Int64 = 0
+
+  init(head bytes: UnsafePointer<UInt8>, _ parsed: RequestHead, limits: Limits) {
+    headCount = parsed.length
+    head = .allocate(capacity: headCount)
+    head.update(from: bytes, count: headCount)
+    isChunked = parsed.isChunked
+    remaining = parsed.isChunked ? 0 : parsed.contentLength
+    self.limits = limits
+    if !isChunked {
+      // A known length is reserved at once where it fits; memory is touched only as it fills.
+      grow(Int(min(remaining, Int64(limits.memoryBytes))))
+    }
+  }
+
+  deinit {
+    head.deallocate()
+    memory?.deallocate()
+  }
+
+  /// Takes what belongs to the body from `bytes`, and moves `position` past it.
+  func receive(_ bytes: UnsafeBufferPointer<UInt8>, position: inout Int) -> Progress {
+    if !isChunked {
+      let take = Int(min(remaining, Int64(bytes.count - position)))
+      guard store(UnsafeBufferPointer(rebasing: bytes[position..<(position + take)])) else {
+        return .failed
+      }
+      position += take
+      remaining -= Int64(take)
+      return remaining == 0 ? .complete : .needMoreBytes
+    }
+    while true {
+      switch decoder.next(in: bytes, position: &position) {
+      case .data(let offset, let size):
+        guard count + Int64(size) <= limits.bodyBytes else {
+          return .refused(Refusal(413, .bodyTooLarge))
+        }
+        guard store(UnsafeBufferPointer(rebasing: bytes[offset..<(offset + size)])) else {
+          return .failed
+        }
+      case .needMoreBytes: return .needMoreBytes
+      case .end: return .complete
+      case .refused(let refusal): return .refused(refusal)
+      }
+    }
+  }
+
+  /// Copies the next bytes of the body; 0 at its end, -1 where the file cannot be read.
+  func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    let take = Int(min(count - readPosition, Int64(buffer.count)))
+    guard take > 0 else { return 0 }
+    if let file {
+      let got = file.read(into: buffer, at: readPosition)
+      readPosition += Int64(max(0, got))
+      return got > 0 ? got : -1
+    }
+    buffer.baseAddress!.copyMemory(from: memory! + Int(readPosition), byteCount: take)
+    readPosition += Int64(take)
+    return take
+  }
+
+  private func store(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard let source = bytes.baseAddress, bytes.count > 0 else { return true }
+    if file == nil, Int(count) + bytes.count <= limits.memoryBytes {
+      grow(Int(count) + bytes.count)
+      (memory! + Int(count)).update(from: source, count: bytes.count)
+      count += Int64(bytes.count)
+      return true
+    }
+    do throws(SystemCallError) {
+      if file == nil {
+        let spool = try TemporaryFile(directory: limits.directory)
+        if let memory { try spool.append(UnsafeBufferPointer(start: memory, count: Int(count))) }
+        memory?.deallocate()
+        memory = nil
+        memoryCapacity = 0
+        file = spool
+      }
+      try file!.append(bytes)
+    } catch {
+      ErrorLog.write(
+        .error,
+        "Cannot keep a request body in a temporary file in \(limits.directory) (\(error)); "
+          + "make room there, or set --temp-dir. The request is answered with 500.")
+      return false
+    }
+    count += Int64(bytes.count)
+    return true
+  }
+
+  private func grow(_ needed: Int) {
+    guard needed > memoryCapacity else { return }
+    var capacity = max(memoryCapacity, 4096)
+    while capacity < needed { capacity *= 2 }
+    capacity = min(capacity, max(limits.memoryBytes, needed))
+    let grown = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+    if let memory {
+      grown.update(from: memory, count: Int(count))
+      memory.deallocate()
+    }
+    memory = grown
+    memoryCapacity = capacity
+  }
+}

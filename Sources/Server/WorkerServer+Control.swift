@@ -1,0 +1,68 @@
+// WorkerServer+Control: what the supervisor and signals ask for. Assembly.
+internal import Control
+internal import Platform
+
+extension WorkerServer {
+  /// Reads the control channel until it is empty.
+  func readControl() {
+    while controlIsOpen {
+      switch control.receive() {
+      case .wouldBlock:
+        return
+      case .endOfFile:
+        // The supervisor is gone: nobody could replace or stop this worker any more.
+        controlIsOpen = false
+        epoll.remove(control.socket.number)
+        beginDrain(.stop)
+      case .message(let message, let descriptors):
+        obey(message, descriptors)
+      }
+    }
+  }
+
+  private func obey(_ message: ControlMessage, _ descriptors: [Int32]) {
+    switch message {
+    case .drain:
+      beginDrain(.drain)
+    case .stop:
+      beginDrain(.stop)
+    case .reopenLogs:
+      // First the error log, then the access log where there is one.
+      if let first = descriptors.first {
+        LogDescriptors.replaceStandardError(with: FileDescriptor(owning: first))
+      }
+      if descriptors.count > 1 {
+        let second = FileDescriptor(owning: descriptors[1])
+        accessLog?.reopen(second)
+      }
+      return
+    default:
+      break
+    }
+    for number in descriptors { SocketIO.close(number) }
+  }
+
+  /// Has served `--max-requests`: asks to be replaced and goes.
+  func retire() {
+    guard drainMode == .none else { return }
+    control.send(.retiring)
+    beginDrain(.drain)
+  }
+
+  /// Stops accepting and ends connections: idle ones at once (`stop`), or after one more request or
+  /// their keep-alive time (`drain`), so that no request already on its way is lost.
+  func beginDrain(_ mode: DrainMode) {
+    if stopSignal >= 0 { epoll.remove(stopSignal) }
+    guard drainMode != .stop else { return }
+    drainMode = mode
+    stopListening()
+    listenAgainMs = .max
+    guard mode == .stop else { return }
+    table.forEach { index in
+      let connection = table[index]
+      if connection.pointee.phase == .waiting && connection.pointee.inputCount == 0 {
+        close(index)
+      }
+    }
+  }
+}

@@ -1,0 +1,235 @@
+// WorkerServer+Poll: the threads of a worker and the loop that one of them runs. Assembly.
+internal import Platform
+
+extension WorkerServer {
+  /// Longest stay inside the application before the role is taken away, while requests are short.
+  private static let patienceMs: Int64 = 4
+  /// The same while requests are known to be slow.
+  private static let shortPatienceMs: Int64 = 1
+  /// Rounds without any request after which the monitor rests.
+  private static let restAfterRounds = 64
+
+  // MARK: Handler threads.
+
+  /// The life of a handler thread.
+  func handle(_ thread: HandlerThread) {
+    application.attachThread(thread.index)
+    while !finished.load(ordering: .acquiring) {
+      if thread.mayPoll {
+        thread.mayPoll = false
+        poll(thread)
+      }
+      serveReady(thread)
+      application.threadWillBlock(thread.index)
+      guard rest(thread) else { continue }
+      _ = thread.parker.park()
+    }
+    application.detachThread(thread.index)
+  }
+
+  /// Puts the thread among the idle; false where there is something to do instead.
+  private func rest(_ thread: HandlerThread) -> Bool {
+    lock.take()
+    defer { lock.give() }
+    if thread.mayPoll || ready.count > 0 { return false }
+    idle.append(thread.index)
+    // The monitor gives the role back as soon as somebody can run the application again.
+    if monitorPolls { wakeup.ring() }
+    return true
+  }
+
+  /// Answers requests that were queued while no handler was free. Without the role.
+  private func serveReady(_ thread: HandlerThread) {
+    while true {
+      lock.take()
+      let index = ready.pop()
+      lock.give()
+      guard index >= 0 else { return }
+      serveQueued(index, thread)
+    }
+  }
+
+  /// Gives the role to an idle handler; false where none is idle. Called by the holder.
+  func passRole() -> Bool {
+    lock.take()
+    guard let index = idle.popLast() else {
+      lock.give()
+      return false
+    }
+    threads[index].mayPoll = true
+    monitorPolls = false
+    lock.give()
+    threads[index].parker.unpark()
+    return true
+  }
+
+  // MARK: The loop.
+
+  /// Polls until the role is lost or the server is finished.
+  func poll(_ thread: HandlerThread) {
+    if !thread.isMonitor && !isListening { listen() }
+    while true {
+      while batchPosition < batch.count {
+        let position = batchPosition
+        batchPosition += 1
+        guard dispatch(batch.token(position), batch.events(position), thread) else { return }
+      }
+      if hasHandBacks.load(ordering: .acquiring) {
+        guard takeHandBacks(thread) else { return }
+      }
+      while true {
+        let index = timers.expired(nowMs: nowMs)
+        if index < 0 { break }
+        expire(index, thread)
+      }
+      if nowMs >= listenAgainMs { listen() }
+      if retireAfter != .max && served.load(ordering: .relaxed) >= retireAfter { retire() }
+      if !releases.isEmpty && !thread.isMonitor { releaseOwners(thread) }
+      if let accessLog, nowMs >= accessLog.dueMs { accessLog.flush() }
+      if finishIfDrained() { return }
+      if thread.isMonitor {
+        if passRole() { return }
+      } else {
+        application.threadWillBlock(thread.index)
+      }
+      epoll.wait(into: batch, timeoutMs: waitMs())
+      batchPosition = 0
+      nowMs = Clock.monotonicMs()
+    }
+  }
+
+  private func waitMs() -> Int32 {
+    var wait = timers.waitMs(nowMs: nowMs)
+    if let accessLog, accessLog.dueMs != .max {
+      let due = max(0, accessLog.dueMs - nowMs)
+      wait = wait < 0 ? due : min(wait, due)
+    }
+    if listenAgainMs != .max {
+      let due = max(0, listenAgainMs - nowMs)
+      wait = wait < 0 ? due : min(wait, due)
+    }
+    return Int32(clamping: wait)
+  }
+
+  /// Handles one event; false when the role was lost meanwhile.
+  private func dispatch(
+    _ token: UInt64, _ events: Epoll.Events, _ thread: HandlerThread
+  ) -> Bool {
+    guard token & Token.special == 0 else {
+      switch token {
+      case Token.wakeup: wakeup.silence()
+      case Token.control: readControl()
+      case Token.stopSignal: beginDrain(.drain)
+      default: accept(Int(token & ~Token.special) - 16)
+      }
+      return true
+    }
+    let index = table.index(of: token)
+    guard index >= 0 else { return true }
+    let connection = table[index]
+    if events.contains(.peerClosed) { connection.pointee.peerClosed = true }
+    switch connection.pointee.phase {
+    case .free:
+      return true
+    case .inApplication:
+      connection.pointee.hasNews = true
+      return true
+    case .sending:
+      connection.pointee.hasNews = true
+      return connection.pointee.isQueued || pushTail(index, thread)
+    case .lingering:
+      drainLingering(index)
+      return true
+    case .waiting, .readingHead, .readingBody:
+      guard !events.isDisjoint(with: [.readable, .peerClosed, .hangup, .error]) else {
+        return true
+      }
+      return receive(index, thread)
+    }
+  }
+
+  /// Takes connections back that handler threads are done with; false when the role was lost.
+  private func takeHandBacks(_ thread: HandlerThread) -> Bool {
+    while true {
+      lock.take()
+      var index = returned.pop()
+      let isReturned = index >= 0
+      if !isReturned && !thread.isMonitor { index = ready.pop() }
+      if index < 0 {
+        hasHandBacks.store(false, ordering: .releasing)
+        lock.give()
+        return true
+      }
+      lock.give()
+      if isReturned {
+        guard goOn(index, thread) else { return false }
+      } else {
+        table[index].pointee.phase = .waiting
+        guard resume(index, thread) else { return false }
+      }
+    }
+  }
+
+  // MARK: The monitor.
+
+  /// The life of the monitor thread: relieves a holder that is inside the application for too long.
+  func watch() {
+    var seen: UInt64 = 0
+    var quietRounds = 0
+    while !finished.load(ordering: .acquiring) {
+      let observed = role.observed
+      if observed & 1 == 1 && observed == seen {
+        relieve(observed)
+        seen = 0
+        quietRounds = 0
+      } else {
+        quietRounds = observed == seen ? quietRounds + 1 : 0
+        seen = observed
+      }
+      if quietRounds >= Self.restAfterRounds {
+        // Announced before the last look, so that a holder going in either is seen here or sees us.
+        monitorRests.store(true, ordering: .sequentiallyConsistent)
+        if role.observed == seen && !finished.load(ordering: .sequentiallyConsistent) {
+          _ = monitor.parker.park()
+        }
+        monitorRests.store(false, ordering: .sequentiallyConsistent)
+        quietRounds = 0
+      } else {
+        let patience = slowness > 0 ? Self.shortPatienceMs : Self.patienceMs
+        _ = monitor.parker.park(timeoutMs: patience)
+      }
+    }
+  }
+
+  /// Takes the role; hands it on, or polls until a handler is idle again.
+  private func relieve(_ observed: UInt64) {
+    guard role.steal(observed) else { return }
+    slowness = min(slowness + 16, 64)
+    nowMs = Clock.monotonicMs()
+    if passRole() { return }
+    lock.take()
+    monitorPolls = true
+    lock.give()
+    // Somebody may have become idle between the two.
+    if passRole() { return }
+    if settings.workers > 1 { stopListening() }
+    poll(monitor)
+    lock.take()
+    monitorPolls = false
+    lock.give()
+  }
+
+  /// Wakes the monitor if it rests; called by the holder after it went into the application.
+  func wakeMonitor() {
+    if monitorRests.load(ordering: .sequentiallyConsistent) { monitor.parker.unpark() }
+  }
+
+  /// Ends all threads once the last connection is gone; true when the server is finished.
+  private func finishIfDrained() -> Bool {
+    guard drainMode != .none, table.count == 0 else { return false }
+    finished.store(true, ordering: .sequentiallyConsistent)
+    for thread in threads { thread.parker.unpark() }
+    monitor.parker.unpark()
+    return true
+  }
+}

@@ -1,0 +1,316 @@
+// WorkerServer+Serve: a whole request to its response. Assembly.
+internal import HTTP1
+internal import Platform
+
+extension WorkerServer {
+  /// What became of a request.
+  enum Served {
+    /// Answered, and the connection goes on with the last so many of the bytes.
+    case served(rest: Int)
+    /// Its body is being collected; so many bytes (the head) are consumed.
+    case collecting(Int)
+    /// The connection is being written to, closed, or queued; nothing more to consume here.
+    case handedOver
+    /// Answered, but another thread polls now; the connection was handed back to it.
+    case lostRole
+  }
+
+  /// Serves the request that `thread.parser` has just parsed, with its head at `bytes`.
+  func serve(
+    _ index: Int32, _ thread: HandlerThread, _ bytes: UnsafeMutablePointer<UInt8>, count: Int
+  ) -> Served {
+    let connection = table[index]
+    let length = thread.parser.head.length
+    let exchange = thread.exchange!
+    guard thread.parser.head.hasBody else {
+      exchange.open(connection, head: bytes, requestID: nextRequestID())
+      return answer(index, thread, rest: bytes + length, restCount: count - length)
+    }
+    let head = thread.parser.head
+    guard head.contentLength <= settings.limitRequestBody else {
+      refuse(index, thread, Refusal(413, .bodyTooLarge))
+      return .handedOver
+    }
+    if !head.isChunked && head.contentLength <= Int64(count - length) {
+      let body = Int(head.contentLength)
+      exchange.open(connection, head: bytes, requestID: nextRequestID())
+      exchange.bodyLength = head.contentLength
+      exchange.body = .memory(bytes + length, count: body)
+      return answer(
+        index, thread, rest: bytes + length + body, restCount: count - length - body)
+    }
+    if head.expectsContinue && !thread.isMonitor && mount(thread, bytes) < 0 {
+      return serveLive(index, thread, bytes, count: count)
+    }
+    if head.expectsContinue {
+      // Nobody here can run the application: the body is collected like any other.
+      let line: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
+      _ = SocketIO.send(
+        connection.pointee.socket, line.utf8Start, count: line.utf8CodeUnitCount)
+    }
+    awaitBody(index, Upload(head: bytes, head, limits: uploadLimits))
+    return .collecting(length)
+  }
+
+  /// Calls the application before the body is here: it decides whether `100 Continue` is sent.
+  private func serveLive(
+    _ index: Int32, _ thread: HandlerThread, _ bytes: UnsafeMutablePointer<UInt8>, count: Int
+  ) -> Served {
+    let connection = table[index]
+    let head = thread.parser.head
+    var start = bytes
+    if bytes != thread.input {
+      // The body is received behind the head in the thread's own buffer.
+      guard count <= HandlerThread.readCapacity else {
+        awaitBody(index, Upload(head: bytes, head, limits: uploadLimits))
+        return .collecting(head.length)
+      }
+      thread.input.update(from: bytes, count: count)
+      connection.pointee.dropInput()
+      start = thread.input
+    }
+    let exchange = thread.exchange!
+    exchange.open(connection, head: start, requestID: nextRequestID())
+    exchange.bodyLength = head.isChunked ? -1 : head.contentLength
+    let live = LiveBody(head, base: head.length, end: count, nowMs: nowMs)
+    exchange.body = .live(live)
+    return answer(index, thread, rest: start + count, restCount: 0, live: live)
+  }
+
+  /// Serves a request whose body was collected; `rest` are the bytes behind it.
+  func serve(
+    _ upload: Upload, _ index: Int32, _ thread: HandlerThread,
+    rest: UnsafeMutablePointer<UInt8>, restCount: Int
+  ) -> Served {
+    if thread.isMonitor && mount(thread, nil) < 0 {
+      return enqueue(index, upload: upload, rest: rest, restCount: restCount)
+    }
+    openCollected(index, thread, upload)
+    return answer(index, thread, rest: rest, restCount: restCount)
+  }
+
+  private func openCollected(_ index: Int32, _ thread: HandlerThread, _ upload: Upload) {
+    var scanner = HeadScanner()
+    guard
+      case .complete = thread.parser.parse(
+        UnsafeBufferPointer(start: upload.head, count: upload.headCount), scanner: &scanner)
+    else { fatalError("a head that was parsed once is parsed again") }
+    let exchange = thread.exchange!
+    exchange.open(table[index], head: upload.head, requestID: nextRequestID())
+    exchange.bodyLength = upload.count
+    exchange.body = .collected(upload)
+  }
+
+  // MARK: Answering.
+
+  /// Answers the request in the thread's exchange.
+  private func answer(
+    _ index: Int32, _ thread: HandlerThread, rest: UnsafeMutablePointer<UInt8>, restCount: Int,
+    live: LiveBody? = nil
+  ) -> Served {
+    let exchange = thread.exchange!
+    let connection = table[index]
+    if answerHere(index, thread) {
+      return conclude(index, thread, rest: rest, restCount: restCount)
+    }
+    if thread.isMonitor {
+      let whole = UnsafeMutablePointer(mutating: exchange.headBytes)
+      return enqueue(index, upload: nil, rest: whole, restCount: rest + restCount - whole)
+    }
+    connection.pointee.phase = .inApplication
+    let holds = runApplication(thread)
+    if let live {
+      // Bytes behind a body that was read belong to the next request; they stand elsewhere.
+      return conclude(
+        index, thread, rest: thread.input + live.start,
+        restCount: live.isComplete ? live.end - live.start : 0, holdsRole: holds, restMoved: true)
+    }
+    return conclude(index, thread, rest: rest, restCount: restCount, holdsRole: holds)
+  }
+
+  /// Runs the application, and returns whether the thread still holds the role.
+  private func runApplication(_ thread: HandlerThread) -> Bool {
+    if slowness > 0 && passRole() {
+      let began = Clock.monotonicMicroseconds()
+      call(thread, nowMs: began / 1000)
+      noteDuration(Clock.monotonicMicroseconds() - began)
+      return false
+    }
+    role.enterApplication()
+    let token = role.token
+    wakeMonitor()
+    call(thread, nowMs: nowMs)
+    return role.leaveApplication(token)
+  }
+
+  private func call(_ thread: HandlerThread, nowMs: Int64) {
+    slot.requestBegan(thread: thread.index, ms: nowMs)
+    application.respond(to: thread.exchange)
+    slot.requestEnded(thread: thread.index)
+    precondition(thread.exchange.isOver, "an application must finish or abort its exchange")
+  }
+
+  /// After the response: logs it, and lets the connection go on, by whoever may do so.
+  private func conclude(
+    _ index: Int32, _ thread: HandlerThread, rest: UnsafeMutablePointer<UInt8>, restCount: Int,
+    holdsRole: Bool = true, restMoved: Bool = false
+  ) -> Served {
+    let exchange = thread.exchange!
+    let connection = table[index]
+    log(exchange)
+    connection.pointee.take(exchange)
+    exchange.tail = nil
+    exchange.body = .none
+    if retireAfter != .max { served.wrappingAdd(1, ordering: .relaxed) }
+    if holdsRole && !restMoved && connection.pointee.isReadyForNext {
+      connection.pointee.phase = .waiting
+      return .served(rest: restCount)
+    }
+    connection.pointee.keep(rest, count: restCount)
+    if holdsRole && !connection.pointee.isReadyForNext {
+      settle(index)
+      return .handedOver
+    }
+    handBack(index)
+    return holdsRole ? .handedOver : .lostRole
+  }
+
+  /// Answers what needs no application; false where the application has to.
+  private func answerHere(_ index: Int32, _ thread: HandlerThread) -> Bool {
+    let exchange = thread.exchange!
+    let head = exchange.head
+    switch (head.method, head.targetForm) {
+    case (.connect, _), (_, .authority), (.trace, _):
+      exchange.respond(status: 405, field: "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH")
+      return true
+    case (.options, .asterisk):
+      exchange.respondEmpty(
+        status: 200, field: "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH")
+      return true
+    default:
+      let mount = mount(thread, nil)
+      guard mount >= 0 else { return false }
+      exchange.respond(from: staticSite, mount: mount)
+      return true
+    }
+  }
+
+  /// The static mount that claims the request just parsed, or -1.
+  private func mount(_ thread: HandlerThread, _ bytes: UnsafeMutablePointer<UInt8>?) -> Int {
+    guard !staticSite.isEmpty else { return -1 }
+    let head = thread.parser.head
+    let start = bytes.map { UnsafePointer($0) } ?? thread.exchange.headBytes
+    return staticSite.mount(
+      for: UnsafeBufferPointer(start: start + Int(head.path.offset), count: Int(head.path.count)))
+  }
+
+  // MARK: Requests that wait for a handler.
+
+  /// Puts a whole request into the ready queue; the first idle handler parses it again.
+  private func enqueue(
+    _ index: Int32, upload: Upload?, rest: UnsafeMutablePointer<UInt8>, restCount: Int
+  ) -> Served {
+    let connection = table[index]
+    connection.pointee.phase = .inApplication
+    connection.pointee.isQueued = true
+    if let upload { connection.pointee.upload = Unmanaged.passRetained(upload) }
+    connection.pointee.keep(rest, count: restCount)
+    lock.take()
+    ready.push(index)
+    lock.give()
+    hasHandBacks.store(true, ordering: .releasing)
+    return .handedOver
+  }
+
+  /// Answers a request from the ready queue, without the role.
+  func serveQueued(_ index: Int32, _ thread: HandlerThread) {
+    let connection = table[index]
+    connection.pointee.isQueued = false
+    let exchange = thread.exchange!
+    let bytes = connection.pointee.input
+    let count = connection.pointee.inputCount
+    var rest = bytes ?? thread.input
+    var restCount = count
+    if let waiting = connection.pointee.upload {
+      connection.pointee.upload = nil
+      openCollected(index, thread, waiting.takeRetainedValue())
+    } else {
+      var scanner = HeadScanner()
+      guard let bytes,
+        case .complete = thread.parser.parse(
+          UnsafeBufferPointer(start: bytes, count: count), scanner: &scanner)
+      else { fatalError("a request that was parsed once is parsed again") }
+      let head = thread.parser.head
+      let body = max(0, Int(head.contentLength))
+      exchange.open(connection, head: bytes, requestID: nextRequestID())
+      exchange.bodyLength = Int64(body)
+      if body > 0 { exchange.body = .memory(bytes + head.length, count: body) }
+      rest = bytes + head.length + body
+      restCount = count - head.length - body
+    }
+    let began = Clock.monotonicMicroseconds()
+    call(thread, nowMs: began / 1000)
+    noteDuration(Clock.monotonicMicroseconds() - began)
+    _ = conclude(index, thread, rest: rest, restCount: restCount, holdsRole: false)
+  }
+
+  /// Learns from a request that ran without the role whether requests are slow.
+  func noteDuration(_ microseconds: Int64) {
+    lock.take()
+    slowness = microseconds >= 1000 ? min(slowness + 4, 64) : max(slowness - 1, 0)
+    lock.give()
+  }
+
+  /// Gives a connection to the holder of the role, which lets it go on. Any thread.
+  func handBack(_ index: Int32) {
+    table[index].pointee.isQueued = true
+    lock.take()
+    returned.push(index)
+    lock.give()
+    hasHandBacks.store(true, ordering: .sequentiallyConsistent)
+    wakeup.ring()
+  }
+
+  // MARK: Small things.
+
+  /// Whether the connection may stay open after the request in `head`.
+  func mayKeepAlive(_ connection: UnsafeMutablePointer<Connection>, _ head: RequestHead) -> Bool {
+    head.keepsAlive && drainMode == .none && settings.keepAliveMs > 0
+      && !connection.pointee.closesAfterResponse
+      && (settings.maxKeepAliveRequests == 0
+        || Int(connection.pointee.answered) + 1 < settings.maxKeepAliveRequests)
+  }
+
+  func nextRequestID() -> UInt64 {
+    requestCounter.wrappingAdd(1, ordering: .relaxed).newValue
+  }
+
+  private func log(_ exchange: Exchange) {
+    guard let accessLog else { return }
+    var record = exchange.accessRecord()
+    if let tail = exchange.tail {
+      tail.record = LoggedRequest(record, beganMicroseconds: exchange.beganMicroseconds)
+      return
+    }
+    record.setAddresses(exchange.connection)
+    accessLog.write(record, nowMs: Clock.monotonicMs())
+  }
+}
+
+extension Connection {
+  /// Takes over what came of the exchange.
+  mutating func take(_ exchange: Exchange) {
+    answered &+= 1
+    if !exchange.keepsAlive { closesAfterResponse = true }
+    // A client that asked for the end reads to it; only others may still be sending.
+    if exchange.head.keepsAlive { lingers = true }
+    if exchange.isBroken {
+      isBroken = true
+      resetsOnClose = exchange.framing == .close
+    }
+    if let rest = exchange.tail { tail = Unmanaged.passRetained(rest) }
+  }
+
+  /// Whether the response is sent and another request may follow.
+  var isReadyForNext: Bool { tail == nil && !closesAfterResponse && !isBroken }
+}

@@ -1,0 +1,212 @@
+// WorkerServer: the server inside one worker process. Assembly.
+//
+// Reading order: WorkerServer (what it holds, its life) · PollRole (who may touch it) ·
+// WorkerServer+Poll (the loop) · +Input (bytes to requests) · +Serve (requests to responses) ·
+// +Output (responses to the socket, and the end of connections) · +Control (supervisor, signals).
+internal import AccessLog
+public import Configuration
+internal import Control
+internal import HTTP1
+internal import Platform
+public import Scoreboard
+internal import StaticFiles
+internal import Synchronization
+
+/// Serves HTTP/1.1 on inherited listening sockets with a fixed number of handler threads.
+///
+/// Everything without a note belongs to the holder of the poll role (``PollRole``).
+public final class WorkerServer {
+  // Set once, read by all threads.
+  let settings: ServerSettings
+  let application: Application
+  let slot: WorkerSlot
+  let accessLog: AccessLogWriter?
+  let staticSite: StaticSite
+  let serverName: StaticBytes
+  let processID: Int32
+  let limits: RequestLimits
+  let uploadLimits: Upload.Limits
+  var threads: [HandlerThread] = []
+  var monitor: HandlerThread!
+
+  // The event loop's state.
+  let epoll: Epoll
+  let wakeup: EventFD
+  let batch = Epoll.Batch(capacity: 128)
+  var batchPosition = 0
+  let table: ConnectionTable
+  let timers: TimerWheel
+  var nowMs: Int64
+  var listeners: [Int32]
+  var listenersAreUnix: [Bool] = []
+  var isListening = false
+  /// When to listen again after running out of descriptors; .max while not waiting for that.
+  var listenAgainMs = Int64.max
+  var drainMode = DrainMode.none
+  let control: ControlChannel
+  var controlIsOpen = true
+  let stopSignal: Int32
+
+  // The role, and what threads hand to each other.
+  let role = PollRole()
+  let monitorRests = Atomic<Bool>(false)
+  let finished = Atomic<Bool>(false)
+  /// Whether somebody put a connection into `returned` or `ready`.
+  let hasHandBacks = Atomic<Bool>(false)
+  let requestCounter = Atomic<UInt64>(0)
+  let served = Atomic<Int>(0)
+  let lock = Lock()
+  // Under `lock`:
+  var idle: [Int] = []
+  var returned: IndexQueue
+  var ready: IndexQueue
+  var monitorPolls = false
+
+  /// Objects lent by the application whose responses are sent; given back by the next handler.
+  var releases: [OpaquePointer] = []
+
+  /// How eagerly the role is given away before the application runs: 0 while requests are short.
+  var slowness = 0
+  /// Requests after which the worker retires; .max without a limit.
+  let retireAfter: Int
+
+  /// How far the worker is with going away.
+  enum DrainMode {
+    case none
+    /// Idle connections may send one more request.
+    case drain
+    /// Idle connections are closed.
+    case stop
+  }
+
+  /// Prepares a server; ``run()`` starts it.
+  ///
+  /// - Parameter listeners: listening, non-blocking sockets; they stay the caller's.
+  /// - Parameter control: the worker's end of its control channel; owned from now on.
+  /// - Parameter accessLog: descriptor of the access log, owned from now on; -1 for none.
+  /// - Parameter stopSignal: a descriptor that becomes readable when SIGTERM came; -1 for none.
+  /// - Throws: where a static directory cannot be opened, or the process is out of descriptors.
+  public init(
+    settings: ServerSettings, listeners: [Int32], application: Application, slot: WorkerSlot,
+    control: Int32, accessLog: Int32, stopSignal: Int32, generation: Int
+  ) throws {
+    self.settings = settings
+    self.application = application
+    self.slot = slot
+    self.listeners = listeners
+    self.control = ControlChannel(owning: control)
+    self.stopSignal = stopSignal
+    processID = ProcessIdentity.current
+    serverName = StaticBytes(settings.serverTokens)
+    var limits = RequestLimits()
+    limits.lineBytes = settings.limitRequestLine
+    limits.fieldBytes = settings.limitRequestFieldSize
+    limits.fieldCount = settings.limitRequestFields
+    self.limits = limits
+    uploadLimits = Upload.Limits(
+      memoryBytes: settings.bodyMemoryBytes, bodyBytes: settings.limitRequestBody,
+      directory: settings.temporaryDirectory)
+    staticSite = try StaticSite(Self.mounts(settings))
+    self.accessLog =
+      accessLog < 0
+      ? nil
+      : AccessLogWriter(
+        format: try AccessLogFormat(settings.accessLogFormat),
+        descriptor: FileDescriptor(owning: accessLog))
+    let capacity = max(1, settings.maxConnections)
+    epoll = try Epoll()
+    wakeup = try EventFD()
+    nowMs = Clock.monotonicMs()
+    table = ConnectionTable(capacity: capacity)
+    timers = TimerWheel(table: table, nowMs: nowMs)
+    returned = IndexQueue(capacity: capacity)
+    ready = IndexQueue(capacity: capacity)
+    retireAfter = Self.retirement(settings, processID: processID)
+    requestCounter.store(
+      UInt64(bitPattern: Clock.realMicroseconds()) << 20 ^ UInt64(UInt32(processID)) << 44,
+      ordering: .relaxed)
+    for listener in listeners { listenersAreUnix.append(SocketIO.isUnix(listener)) }
+    for index in 0..<settings.threads {
+      threads.append(HandlerThread(index: index, isMonitor: false, limits: limits, server: self))
+    }
+    monitor = HandlerThread(
+      index: settings.threads, isMonitor: true, limits: limits, server: self)
+  }
+
+  /// Serves until told to stop, on the calling thread and those it starts.
+  ///
+  /// - Returns: the process's exit status.
+  public func run() -> Int32 {
+    do {
+      try epoll.add(wakeup.number, .readable, token: Token.wakeup)
+      try epoll.add(control.socket.number, [.readable], token: Token.control)
+      if stopSignal >= 0 { try epoll.add(stopSignal, .readable, token: Token.stopSignal) }
+      listen()
+      var started: [Thread] = []
+      for thread in threads.dropFirst() {
+        started.append(try Thread(name: "handler-\(thread.index)") { self.handle(thread) })
+      }
+      started.append(try Thread(name: "monitor") { self.watch() })
+      control.send(.ready)
+      threads[0].mayPoll = true
+      handle(threads[0])
+      for thread in started { thread.join() }
+      accessLog?.flush()
+      return 0
+    } catch {
+      control.send(.failed(code: 1, message: "The worker cannot start: \(error)."))
+      return 1
+    }
+  }
+
+  private static func mounts(_ settings: ServerSettings) -> [StaticMount] {
+    settings.staticMounts.compactMap { mount in
+      guard let split = mount.firstIndex(of: "=") else { return nil }
+      return StaticMount(
+        prefix: String(mount[..<split]), directory: String(mount[mount.index(after: split)...]),
+        followsSymlinks: settings.staticFollowsSymlinks)
+    }
+  }
+
+  /// `--max-requests`, spread by `--max-requests-jitter` so that workers do not retire together.
+  private static func retirement(_ settings: ServerSettings, processID: Int32) -> Int {
+    guard settings.maxRequests > 0 else { return .max }
+    guard settings.maxRequestsJitter > 0 else { return settings.maxRequests }
+    let mixed = UInt64(UInt32(bitPattern: processID)) &* 0x9E37_79B9_7F4A_7C15
+    return settings.maxRequests + Int((mixed >> 33) % UInt64(settings.maxRequestsJitter + 1))
+  }
+}
+
+/// Tokens of descriptors that are no connections. A connection's token has bit 31 clear.
+enum Token {
+  static let special: UInt64 = 1 << 31
+  static let wakeup = special
+  static let control = special | 1
+  static let stopSignal = special | 2
+  static let firstListener = special | 16
+}
+
+/// A bounded queue of connections, first in first out. Allocates only when made.
+struct IndexQueue {
+  private var items: [Int32]
+  private var first = 0
+  private(set) var count = 0
+
+  init(capacity: Int) { items = Array(repeating: -1, count: capacity) }
+
+  /// Adds `index`; a connection stands in a queue at most once, so there is always room.
+  mutating func push(_ index: Int32) {
+    precondition(count < items.count)
+    items[(first + count) % items.count] = index
+    count += 1
+  }
+
+  /// Takes the oldest, or -1.
+  mutating func pop() -> Int32 {
+    guard count > 0 else { return -1 }
+    let index = items[first]
+    first = (first + 1) % items.count
+    count -= 1
+    return index
+  }
+}
