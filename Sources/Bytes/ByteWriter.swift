@@ -1,4 +1,4 @@
-// ByteWriter: appends bytes, numbers and text to memory lent by its caller. Pure.
+// ByteWriter: appends bytes and text to memory lent by its caller. Pure.
 
 /// Writes into a borrowed region of memory and never past its end.
 ///
@@ -17,7 +17,7 @@
   /// Lends `capacity` bytes at `base` for the life of the writer.
   public init(base: UnsafeMutablePointer<UInt8>, capacity: Int) {
     precondition(capacity >= 0)
-    unsafe self.base = base
+    unsafe self.base = unsafe base
     self.capacity = capacity
   }
 
@@ -48,13 +48,9 @@
 
   /// Appends a copy of `bytes`.
   public mutating func append(copying bytes: UnsafeBufferPointer<UInt8>) {
-    guard !overflowed, bytes.count <= capacity - count else {
-      overflowed = true
-      return
-    }
-    if let source = unsafe bytes.baseAddress {
-      unsafe (base + count).update(from: source, count: bytes.count)
-      count &+= bytes.count
+    guard let place = unsafe reserve(bytes.count) else { return }
+    if let source = bytes.baseAddress {
+      unsafe place.update(from: source, count: bytes.count)
     }
   }
 
@@ -68,5 +64,18 @@
   public mutating func append(text: String) {
     var text = text
     text.withUTF8 { unsafe append(copying: $0) }
+  }
+
+  /// Counts `size` bytes as written and gives their place, which the caller fills completely.
+  ///
+  /// - Returns: nil where they do not fit; ``overflowed`` is set then.
+  mutating func reserve(_ size: Int) -> UnsafeMutablePointer<UInt8>? {
+    guard !overflowed, size <= capacity &- count else {
+      overflowed = true
+      return nil
+    }
+    let place = unsafe base + count
+    count &+= size
+    return unsafe place
   }
 }
