@@ -1,5 +1,6 @@
 // Processes: what Supervision and PlimsollPython need and Swift cannot import.
 #include "CLinux.h"
+#include <grp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,6 +16,18 @@ int clinux_signalfd(const int *signals, int count) {
   if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return -1;
   return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
+
+int clinux_next_signal(int fd, int *sender) {
+  struct signalfd_siginfo info;
+  ssize_t got;
+  do got = read(fd, &info, sizeof info);
+  while (got < 0 && errno == EINTR);
+  if (got != sizeof info) return 0;
+  *sender = (int)info.ssi_pid;
+  return (int)info.ssi_signo;
+}
+
+const char *clinux_signal_abbreviation(int signal) { return sigabbrev_np(signal); }
 
 void clinux_reset_signals(void) {
   struct sigaction action;
@@ -136,5 +149,17 @@ int clinux_set_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0)
 
 int clinux_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
 
-extern char **environ;
-char **clinux_environ(void) { return environ; }
+int clinux_pipe(int *read_end, int *write_end) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return -1;
+  *read_end = ends[0];
+  *write_end = ends[1];
+  return 0;
+}
+
+int clinux_become(const char *name, unsigned uid, unsigned gid) {
+  if (initgroups(name, gid) != 0) return 1;
+  if (setgid(gid) != 0) return 2;
+  if (setuid(uid) != 0) return 3;
+  return 0;
+}

@@ -70,6 +70,12 @@ int clinux_fork(void);
 /// Blocks `count` signals and returns a non-blocking, close-on-exec signalfd(2) for them; -1 on error.
 int clinux_signalfd(const int *signals, int count);
 
+/// Reads one signal from a signalfd: its number and sender; 0 where none waits.
+int clinux_next_signal(int fd, int *sender);
+
+/// `TERM` for SIGTERM and so on; NULL for a number that has no name.
+const char *clinux_signal_abbreviation(int signal);
+
 /// Gives back every signal its default action and empties the signal mask: before exec.
 void clinux_reset_signals(void);
 
@@ -111,7 +117,10 @@ int clinux_set_name(const char *name);
 /// memfd_create(2) with close-on-exec, which needs _GNU_SOURCE.
 int clinux_memfd(const char *name);
 
-/// The environment, for reading.
-char **clinux_environ(void);
+/// pipe2(2) with close-on-exec, which needs _GNU_SOURCE.
+int clinux_pipe(int *read_end, int *write_end);
+
+/// initgroups(3), setgid(2) and setuid(2) in this order; 0, or the number of the one that failed.
+int clinux_become(const char *name, unsigned uid, unsigned gid);
 
 #endif
