@@ -2,7 +2,7 @@
 
 /// One message of a control channel (a Unix SOCK_SEQPACKET pair). The supervisor holds one end;
 /// the mold or a worker the other. End of file on a channel means that the other side died.
-public enum ControlMessage: Equatable {
+public enum ControlMessage: Equatable, Sendable {
   // Supervisor to mold.
   /// Fork a worker for scoreboard slot `slot`; its channel comes along as a descriptor.
   case fork(slot: Int)
@@ -12,9 +12,12 @@ public enum ControlMessage: Equatable {
   case drain
   /// Like drain, but idle connections are closed at once.
   case stop
-  /// Logs were reopened; the new error log and access log come along as descriptors.
+  /// Logs were reopened; the new error log and access log come along as descriptors, in this
+  /// order; the access log's only where there is one.
   case reopenLogs
   // Mold or worker to supervisor.
+  /// Mold: the application is about to be loaded by this version of Python.
+  case loading(python: String)
   /// Mold: application loaded, forks on command. Worker: serving.
   case ready
   /// Mold: the worker for `slot` has this pid.
@@ -23,4 +26,85 @@ public enum ControlMessage: Equatable {
   case failed(code: Int32, message: String)
   /// Worker: has served `--max-requests` and drains by itself; replace it.
   case retiring
+  /// Mold, with `--reload`: this source file changed, came or went.
+  case filesChanged(path: String)
+}
+
+extension ControlMessage {
+  /// Most bytes of an encoded message; longer texts are cut.
+  public static let mostBytes = 4096
+
+  /// Most bytes of a text inside a message.
+  private static let mostTextBytes = mostBytes - 16
+
+  private enum Tag: UInt8 {
+    case fork = 1
+    case drain, stop, reopenLogs, loading, ready, forked, failed, retiring, filesChanged
+  }
+
+  /// The message as bytes: a tag, then 32-bit little-endian numbers, then UTF-8 text to the end.
+  public func encode() -> [UInt8] {
+    switch self {
+    case .fork(let slot): Self.encode(.fork, [Int32(slot)])
+    case .drain: Self.encode(.drain)
+    case .stop: Self.encode(.stop)
+    case .reopenLogs: Self.encode(.reopenLogs)
+    case .loading(let python): Self.encode(.loading, text: python)
+    case .ready: Self.encode(.ready)
+    case .forked(let slot, let pid): Self.encode(.forked, [Int32(slot), pid])
+    case .failed(let code, let message): Self.encode(.failed, [code], text: message)
+    case .retiring: Self.encode(.retiring)
+    case .filesChanged(let path): Self.encode(.filesChanged, text: path)
+    }
+  }
+
+  /// The message in `bytes`; nil where they are none.
+  public init?(decoding bytes: some Collection<UInt8>) {
+    var rest = Array(bytes)[...]
+    guard rest.count <= Self.mostBytes, let first = rest.popFirst(), let tag = Tag(rawValue: first)
+    else { return nil }
+    switch tag {
+    case .fork:
+      guard let slot = Self.number(&rest), slot >= 0 else { return nil }
+      self = .fork(slot: Int(slot))
+    case .drain: self = .drain
+    case .stop: self = .stop
+    case .reopenLogs: self = .reopenLogs
+    case .loading: self = .loading(python: Self.text(&rest))
+    case .ready: self = .ready
+    case .forked:
+      guard let slot = Self.number(&rest), slot >= 0, let pid = Self.number(&rest), pid > 0
+      else { return nil }
+      self = .forked(slot: Int(slot), pid: pid)
+    case .failed:
+      guard let code = Self.number(&rest) else { return nil }
+      self = .failed(code: code, message: Self.text(&rest))
+    case .retiring: self = .retiring
+    case .filesChanged: self = .filesChanged(path: Self.text(&rest))
+    }
+    guard rest.isEmpty else { return nil }
+  }
+
+  private static func encode(_ tag: Tag, _ numbers: [Int32] = [], text: String = "") -> [UInt8] {
+    var bytes = [tag.rawValue]
+    for number in numbers {
+      let bits = UInt32(bitPattern: number)
+      for shift in [0, 8, 16, 24] { bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(shift))) }
+    }
+    bytes.append(contentsOf: text.utf8.prefix(mostTextBytes))
+    return bytes
+  }
+
+  private static func number(_ rest: inout ArraySlice<UInt8>) -> Int32? {
+    guard rest.count >= 4 else { return nil }
+    var bits: UInt32 = 0
+    for shift in [0, 8, 16, 24] { bits |= UInt32(rest.removeFirst()) << UInt32(shift) }
+    return Int32(bitPattern: bits)
+  }
+
+  /// The rest as text; bytes that are no UTF-8 (a text cut inside a character) become U+FFFD.
+  private static func text(_ rest: inout ArraySlice<UInt8>) -> String {
+    defer { rest = [] }
+    return String(decoding: rest, as: UTF8.self)
+  }
 }

@@ -5,6 +5,9 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <features.h>
+// The name of fd_set's field depends on it, and must be the one of Swift's Glibc module.
+#undef __USE_XOPEN
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -64,5 +67,65 @@ static inline void clinux_thread_set_name(pthread_t thread, const char *name) {
 static inline int clinux_o_tmpfile(void) { return O_TMPFILE; }
 /// mkostemp(3) with O_CLOEXEC.
 static inline int clinux_mkostemp(char *name) { return mkostemp(name, O_CLOEXEC); }
+// ---- Processes: fork, exec, signals, descriptors in messages (process.c) ----
+
+/// fork(2), which Swift's Glibc module marks unavailable. The caller has one thread.
+int clinux_fork(void);
+
+/// Blocks `count` signals and returns a non-blocking, close-on-exec signalfd(2) for them; -1 on error.
+int clinux_signalfd(const int *signals, int count);
+
+/// Reads one signal from a signalfd: its number and sender; 0 where none waits.
+int clinux_next_signal(int fd, int *sender);
+
+/// `TERM` for SIGTERM and so on; NULL for a number that has no name.
+const char *clinux_signal_abbreviation(int signal);
+
+/// Gives back every signal its default action and empties the signal mask: before exec.
+void clinux_reset_signals(void);
+
+/// Sets `signal` to be ignored.
+void clinux_ignore_signal(int signal);
+
+/// Installs a handler that does nothing, so that system calls are restarted and children start
+/// with the default action.
+void clinux_noop_signal(int signal);
+
+/// Installs a handler for `signal` that adds one to the eventfd `fd`; async-signal-safe.
+void clinux_notify_signal(int signal, int fd);
+
+/// SIGRTMIN + `offset`, which is a function call in glibc.
+int clinux_realtime_signal(int offset);
+
+/// wait(2) status macros: 1 and the code, or 2 and the signal (the core flag in bit 8).
+int clinux_wait_kind(int status, int *value);
+
+/// Sends one message with `fdcount` (at most 16) descriptors. Returns bytes sent, or -errno.
+long clinux_send_message(int fd, const void *bytes, size_t count, const int *fds, int fdcount);
+
+/// Receives one message and at most 16 descriptors (close-on-exec) into `fds`, their number into
+/// `fdcount`. Returns bytes, 0 at end of file, -errno on errors, -EMSGSIZE if it was cut short.
+long clinux_receive_message(int fd, void *bytes, size_t count, int *fds, int *fdcount);
+
+/// open(2) with a mode, a variadic function.
+int clinux_open(const char *path, int flags, unsigned mode);
+
+/// fcntl(2) with an integer argument, a variadic function.
+int clinux_fcntl(int fd, int command, int argument);
+
+/// prctl(2) with one argument, a variadic function.
+int clinux_prctl(int option, unsigned long argument);
+
+/// prctl(PR_SET_NAME): the short name of the thread, at most 15 bytes.
+int clinux_set_name(const char *name);
+
+/// memfd_create(2) with close-on-exec, which needs _GNU_SOURCE.
+int clinux_memfd(const char *name);
+
+/// pipe2(2) with close-on-exec, which needs _GNU_SOURCE.
+int clinux_pipe(int *read_end, int *write_end);
+
+/// initgroups(3), setgid(2) and setuid(2) in this order; 0, or the number of the one that failed.
+int clinux_become(const char *name, unsigned uid, unsigned gid);
 
 #endif

@@ -1,0 +1,165 @@
+// Processes: what Supervision and PlimsollPython need and Swift cannot import.
+#include "CLinux.h"
+#include <grp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+int clinux_fork(void) { return fork(); }
+
+int clinux_signalfd(const int *signals, int count) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int i = 0; i < count; i++) sigaddset(&set, signals[i]);
+  if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return -1;
+  return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+int clinux_next_signal(int fd, int *sender) {
+  struct signalfd_siginfo info;
+  ssize_t got;
+  do got = read(fd, &info, sizeof info);
+  while (got < 0 && errno == EINTR);
+  if (got != sizeof info) return 0;
+  *sender = (int)info.ssi_pid;
+  return (int)info.ssi_signo;
+}
+
+const char *clinux_signal_abbreviation(int signal) { return sigabbrev_np(signal); }
+
+void clinux_reset_signals(void) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = SIG_DFL;
+  for (int signal = 1; signal < NSIG; signal++) sigaction(signal, &action, NULL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void install(int signal, void (*handler)(int)) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  sigaction(signal, &action, NULL);
+}
+
+void clinux_ignore_signal(int signal) { install(signal, SIG_IGN); }
+
+static void do_nothing(int signal) { (void)signal; }
+
+void clinux_noop_signal(int signal) { install(signal, do_nothing); }
+
+static volatile int notified_descriptor = -1;
+
+static void notify(int signal) {
+  (void)signal;
+  int saved = errno;
+  uint64_t one = 1;
+  if (notified_descriptor >= 0 && write(notified_descriptor, &one, sizeof one) < 0) {
+    // A full eventfd is readable already.
+  }
+  errno = saved;
+}
+
+void clinux_notify_signal(int signal, int fd) {
+  notified_descriptor = fd;
+  install(signal, notify);
+}
+
+int clinux_realtime_signal(int offset) { return SIGRTMIN + offset; }
+
+int clinux_wait_kind(int status, int *value) {
+  if (WIFEXITED(status)) {
+    *value = WEXITSTATUS(status);
+    return 1;
+  }
+  *value = WTERMSIG(status) | (WCOREDUMP(status) ? 256 : 0);
+  return 2;
+}
+
+#define MOST_DESCRIPTORS 16
+
+long clinux_send_message(int fd, const void *bytes, size_t count, const int *fds, int fdcount) {
+  if (fdcount > MOST_DESCRIPTORS) return -EINVAL;
+  struct iovec part = {(void *)bytes, count};
+  union {
+    char bytes[CMSG_SPACE(sizeof(int) * MOST_DESCRIPTORS)];
+    struct cmsghdr aligned;
+  } control;
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  if (fdcount > 0) {
+    memset(&control, 0, sizeof control);
+    message.msg_control = control.bytes;
+    message.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)fdcount);
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)fdcount);
+    memcpy(CMSG_DATA(header), fds, sizeof(int) * (size_t)fdcount);
+  }
+  long sent;
+  do sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  while (sent < 0 && errno == EINTR);
+  return sent < 0 ? -errno : sent;
+}
+
+long clinux_receive_message(int fd, void *bytes, size_t count, int *fds, int *fdcount) {
+  struct iovec part = {bytes, count};
+  union {
+    char bytes[CMSG_SPACE(sizeof(int) * MOST_DESCRIPTORS)];
+    struct cmsghdr aligned;
+  } control;
+  struct msghdr message = {.msg_iov = &part,
+                           .msg_iovlen = 1,
+                           .msg_control = control.bytes,
+                           .msg_controllen = sizeof control.bytes};
+  *fdcount = 0;
+  long got;
+  do got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  while (got < 0 && errno == EINTR);
+  if (got < 0) return -errno;
+  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header;
+       header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    size_t carried = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < carried && *fdcount < MOST_DESCRIPTORS; i++) {
+      memcpy(&fds[(*fdcount)++], CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+    }
+  }
+  if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+    for (int i = 0; i < *fdcount; i++) close(fds[i]);
+    *fdcount = 0;
+    return -EMSGSIZE;
+  }
+  return got;
+}
+
+int clinux_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
+
+int clinux_fcntl(int fd, int command, int argument) { return fcntl(fd, command, argument); }
+
+int clinux_prctl(int option, unsigned long argument) { return prctl(option, argument, 0, 0, 0); }
+
+int clinux_set_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+int clinux_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
+
+int clinux_pipe(int *read_end, int *write_end) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return -1;
+  *read_end = ends[0];
+  *write_end = ends[1];
+  return 0;
+}
+
+int clinux_become(const char *name, unsigned uid, unsigned gid) {
+  if (initgroups(name, gid) != 0) return 1;
+  if (setgid(gid) != 0) return 2;
+  if (setuid(uid) != 0) return 3;
+  return 0;
+}

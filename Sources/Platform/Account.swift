@@ -1,0 +1,53 @@
+// Account: users and groups. Edge.
+internal import CLinux
+internal import Glibc
+
+/// The user and group that processes run as.
+public struct Account: Equatable, Sendable {
+  /// Login name, for initgroups(3); the number as text where it has none.
+  public var name: String
+  /// User id.
+  public var user: UInt32
+  /// Group id.
+  public var group: UInt32
+
+  /// Whether this process may become somebody else.
+  public static var isRoot: Bool { geteuid() == 0 }
+
+  /// The process's own account.
+  public static var current: Account {
+    let user = geteuid()
+    var entry: Account?
+    if let found = lookUp(user: "\(user)") { entry = found }
+    return Account(name: entry?.name ?? "\(user)", user: user, group: getegid())
+  }
+
+  /// The account called `user` (a name or a number), with its login group; nil where there is none.
+  public static func lookUp(user: String) -> Account? {
+    let found = unsafe UInt32(user).map { unsafe getpwuid($0) } ?? getpwnam(user)
+    guard let entry = unsafe found else {
+      guard let number = UInt32(user) else { return nil }
+      return Account(name: user, user: number, group: number)
+    }
+    return unsafe Account(
+      name: String(cString: entry.pointee.pw_name), user: entry.pointee.pw_uid,
+      group: entry.pointee.pw_gid)
+  }
+
+  /// The id of the group called `group` (a name or a number); nil where there is none.
+  public static func lookUp(group: String) -> UInt32? {
+    if let number = UInt32(group) { return number }
+    guard let entry = unsafe getgrnam(group) else { return nil }
+    return unsafe entry.pointee.gr_gid
+  }
+
+  /// Becomes this account for good: supplementary groups, group, user.
+  public func become() throws(SystemCallError) {
+    switch unsafe clinux_become(name, user, group) {
+    case 0: return
+    case 1: throw SystemCallError("initgroups")
+    case 2: throw SystemCallError("setgid")
+    default: throw SystemCallError("setuid")
+    }
+  }
+}

@@ -1,0 +1,60 @@
+// PidFile: the file that says which process serves. Edge.
+internal import CLinux
+internal import Glibc
+
+/// Why a pid file could not be taken.
+public enum PidFileError: Error, Equatable {
+  /// A live process of ours holds it.
+  case held(by: Int32)
+  /// The file cannot be written.
+  case notWritable(SystemCallError)
+}
+
+/// A pid file of this process; removed when its owner goes, if it still names this process.
+public struct PidFile: ~Copyable {
+  /// Where it is.
+  public let path: String
+
+  /// Writes this process's pid, atomically: to a temporary file next to it, then rename(2).
+  ///
+  /// A file left behind by a dead process, or by one that is not called plimsoll, is replaced.
+  public init(_ path: String) throws(PidFileError) {
+    if let holder = Self.holder(path), holder != getpid(), Self.isAlive(holder) {
+      throw .held(by: holder)
+    }
+    let temporary = "\(path).\(getpid())"
+    let number = unsafe clinux_open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard number >= 0 else { throw .notWritable(SystemCallError("open")) }
+    let file = FileDescriptor(owning: number)
+    let text = Array("\(getpid())\n".utf8)
+    guard unsafe write(file.number, text, text.count) == text.count else {
+      let error = SystemCallError("write")
+      SmallFile.remove(temporary)
+      throw .notWritable(error)
+    }
+    guard unsafe rename(temporary, path) == 0 else {
+      let error = SystemCallError("rename")
+      SmallFile.remove(temporary)
+      throw .notWritable(error)
+    }
+    self.path = path
+  }
+
+  deinit {
+    if Self.holder(path) == getpid() { SmallFile.remove(path) }
+  }
+
+  /// The pid in the file; nil where there is no file or no number in it.
+  static func holder(_ path: String) -> Int32? {
+    guard let text = SmallFile.text(path, mostBytes: 32) else { return nil }
+    let digits = text.prefix { $0.isNumber }
+    guard let pid = Int32(digits), pid > 0 else { return nil }
+    return pid
+  }
+
+  /// Whether `pid` runs and is one of ours by its short name or command line: pids are used again.
+  static func isAlive(_ pid: Int32) -> Bool {
+    guard let name = SmallFile.text("/proc/\(pid)/comm", mostBytes: 64) else { return false }
+    return name.hasPrefix("plimsoll")
+  }
+}

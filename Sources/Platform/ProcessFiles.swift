@@ -1,0 +1,99 @@
+// ProcessFiles: what /proc and the cgroup files say about processes. Edge.
+
+/// Readings of /proc.
+public enum ProcessFiles {
+  /// Threads of this process.
+  public static var ownThreads: Int { SmallFile.entries("/proc/self/task").count }
+
+  /// The short name of a process; nil where it is gone.
+  public static func shortName(of pid: Int32) -> String? {
+    SmallFile.text("/proc/\(pid)/comm", mostBytes: 64).map { $0.split(separator: "\n").first ?? "" }
+      .map(String.init)
+  }
+
+  /// The process that listens on a TCP port; nil where it is not visible to this user.
+  public static func listener(onPort port: UInt16) -> (pid: Int32, name: String)? {
+    var inodes: Set<String> = []
+    for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+      guard let text = SmallFile.text(table, mostBytes: 1 << 20) else { continue }
+      inodes.formUnion(listeningInodes(in: text, port: port))
+    }
+    guard !inodes.isEmpty else { return nil }
+    let links = Set(inodes.map { "socket:[\($0)]" })
+    for entry in SmallFile.entries("/proc") {
+      guard let pid = Int32(entry) else { continue }
+      let directory = "/proc/\(pid)/fd"
+      for number in SmallFile.entries(directory) {
+        if let link = SmallFile.linkTarget("\(directory)/\(number)"), links.contains(link) {
+          return (pid, shortName(of: pid) ?? "?")
+        }
+      }
+    }
+    return nil
+  }
+
+  /// The inodes of listening sockets with this local port in a text like /proc/net/tcp's.
+  static func listeningInodes(in table: String, port: UInt16) -> [String] {
+    let hex = String(port, radix: 16, uppercase: true)
+    let suffix = ":" + String(repeating: "0", count: 4 - hex.count) + hex
+    var inodes: [String] = []
+    for line in table.split(separator: "\n").dropFirst() {
+      // sl, local_address, rem_address, st (0A: listening), …, inode is the tenth.
+      let fields = line.split(separator: " ")
+      if fields.count > 9, fields[1].hasSuffix(suffix), fields[3] == "0A" {
+        inodes.append(String(fields[9]))
+      }
+    }
+    return inodes
+  }
+
+  /// The first TCP port that needs no privilege.
+  public static var firstUnprivilegedPort: Int {
+    let text = SmallFile.text("/proc/sys/net/ipv4/ip_unprivileged_port_start", mostBytes: 32)
+    return text.flatMap { Int($0.split(separator: "\n").first ?? "") } ?? 1024
+  }
+}
+
+/// How often the kernel killed for want of memory in this process's cgroup (versions 1 and 2).
+public struct OutOfMemoryCounter: Sendable {
+  private let path: String?
+
+  /// Finds the file that counts; there may be none.
+  public init() {
+    let groups = SmallFile.text("/proc/self/cgroup", mostBytes: 1 << 16) ?? ""
+    path = Self.candidates(groups).first { Self.count(in: SmallFile.text($0, mostBytes: 4096)) != nil }
+  }
+
+  /// Kills so far; nil where it cannot be known.
+  public var kills: Int? {
+    path.flatMap { Self.count(in: SmallFile.text($0, mostBytes: 4096)) }
+  }
+
+  /// Files that may count, in order, for the text of /proc/self/cgroup. In a container the path is
+  /// the host's while the mount shows the container's group as its root: so both are tried.
+  static func candidates(_ groups: String) -> [String] {
+    var files: [String] = []
+    for line in groups.split(separator: "\n") {
+      let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+      guard parts.count == 3 else { continue }
+      let group = parts[2] == "/" ? "" : parts[2]
+      if parts[1].isEmpty {
+        files += ["/sys/fs/cgroup\(group)/memory.events", "/sys/fs/cgroup/memory.events"]
+      } else if parts[1].split(separator: ",").contains("memory") {
+        files += [
+          "/sys/fs/cgroup/memory\(group)/memory.oom_control",
+          "/sys/fs/cgroup/memory/memory.oom_control",
+        ]
+      }
+    }
+    return files
+  }
+
+  /// The line `oom_kill N`.
+  static func count(in text: String?) -> Int? {
+    for line in (text ?? "").split(separator: "\n") where line.hasPrefix("oom_kill ") {
+      return Int(line.dropFirst("oom_kill ".count))
+    }
+    return nil
+  }
+}

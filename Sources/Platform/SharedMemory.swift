@@ -1,0 +1,37 @@
+// SharedMemory: anonymous memory that several processes map. Edge.
+internal import CLinux
+internal import Glibc
+
+/// Zeroed memory shared by everybody who maps its descriptor; unmapped when its owner goes.
+@safe public struct SharedMemory: ~Copyable {
+  /// The memory's first byte, page-aligned.
+  public let base: UnsafeMutableRawPointer
+  /// Bytes mapped.
+  public let count: Int
+
+  /// Makes a memfd of `count` bytes; `name` shows in /proc/PID/maps.
+  public static func makeDescriptor(
+    name: String, count: Int
+  ) throws(SystemCallError) -> FileDescriptor {
+    let number = unsafe clinux_memfd(name)
+    guard number >= 0 else { throw SystemCallError("memfd_create") }
+    let descriptor = FileDescriptor(owning: number)
+    guard ftruncate(number, count) == 0 else { throw SystemCallError("ftruncate") }
+    return descriptor
+  }
+
+  /// Maps the whole of a memfd.
+  public init(mapping descriptor: Int32) throws(SystemCallError) {
+    let size = lseek(descriptor, 0, SEEK_END)
+    guard size > 0 else { throw SystemCallError("lseek") }
+    let mapped = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
+    // MAP_FAILED is (void *)-1, a macro that Swift does not import.
+    guard let address = unsafe mapped, Int(bitPattern: address) != -1 else {
+      throw SystemCallError("mmap")
+    }
+    unsafe base = address
+    count = size
+  }
+
+  deinit { unsafe munmap(base, count) }
+}

@@ -1,0 +1,15 @@
+// The errno values that other rooms tell apart. Edge.
+internal import Glibc
+
+extension SystemCallError {
+  /// EINVAL.
+  public static let invalidArgument = EINVAL
+  /// EADDRINUSE.
+  public static let addressInUse = EADDRINUSE
+  /// EACCES.
+  public static let accessDenied = EACCES
+  /// EPERM.
+  public static let notPermitted = EPERM
+  /// ENOENT.
+  public static let noSuchFile = ENOENT
+}

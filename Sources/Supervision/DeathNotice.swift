@@ -1,0 +1,100 @@
+// DeathNotice: says in one sentence why a process ended. Pure.
+public import Platform
+
+/// Why the supervisor killed a worker.
+public enum KillReason: Equatable, Sendable {
+  /// A request ran longer than `--timeout`.
+  case stuckRequest(thread: Int, seconds: Int64)
+  /// It did not become ready within `--startup-timeout`.
+  case startupTimeout(seconds: Int64)
+  /// It did not finish within `--graceful-timeout`.
+  case gracefulTimeout(seconds: Int64)
+  /// The server stops at once.
+  case stoppedAtOnce
+}
+
+/// A process that ended, and what is known about it.
+public struct DeathNotice: Equatable, Sendable {
+  /// Process id.
+  public var pid: Int32
+  /// `worker` with its slot, or `mold`.
+  public var who: String
+  /// How it ended.
+  public var status: ExitStatus
+  /// Where it was in its life.
+  public var state: WorkerState
+  /// Whether and why the supervisor killed it.
+  public var killReason: KillReason?
+  /// Whether the kernel killed for want of memory since the last look; nil where it is not known.
+  public var outOfMemory: Bool?
+  /// Requests that were inside the process.
+  public var requestsLost: Int
+
+  /// What is known.
+  public init(
+    pid: Int32, who: String, status: ExitStatus, state: WorkerState,
+    killReason: KillReason? = nil, outOfMemory: Bool? = nil, requestsLost: Int = 0
+  ) {
+    self.pid = pid
+    self.who = who
+    self.status = status
+    self.state = state
+    self.killReason = killReason
+    self.outOfMemory = outOfMemory
+    self.requestsLost = requestsLost
+  }
+
+  /// Whether it ended as it should.
+  public var isExpected: Bool { status == .exited(code: 0) && state == .draining }
+
+  /// Severity in the error log.
+  public var level: LogLevel { isExpected || killReason == .stoppedAtOnce ? .info : .error }
+
+  /// The sentence.
+  public var message: String {
+    var text = "\(who) (pid \(pid)) \(how)"
+    if requestsLost > 0 {
+      text += requestsLost == 1 ? "; 1 request was lost" : "; \(requestsLost) requests were lost"
+    }
+    return text
+  }
+
+  private var how: String {
+    switch status {
+    case .exited(code: 0) where state == .draining: return "finished"
+    case .exited(let code):
+      return state == .starting || state == .forking
+        ? "exited with code \(code) before it was ready"
+        : "exited with code \(code)"
+    case .signalled(Signal.kill, _):
+      if let killReason { return "was killed: " + Self.text(killReason) }
+      switch outOfMemory {
+      case true?: return "was killed by the kernel: out of memory (the cgroup's limit is reached)"
+      case false?:
+        return "was killed by SIGKILL from outside (the cgroup's memory limit was not the reason)"
+      case nil:
+        return "was killed by SIGKILL: by an administrator, or by the kernel for want of memory"
+      }
+    case .signalled(let signal, let dumpedCore):
+      let core = dumpedCore ? ", core dumped" : ""
+      let hint =
+        Self.crashes.contains(Signal.name(signal))
+        ? "; it crashed in native code, its Python stacks are above if it could write them" : ""
+      return "was killed by \(Signal.name(signal))\(core)\(hint)"
+    }
+  }
+
+  private static let crashes = ["SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT"]
+
+  private static func text(_ reason: KillReason) -> String {
+    switch reason {
+    case .stuckRequest(let thread, let seconds):
+      "the request of its thread \(thread) ran for \(seconds) s, longer than --timeout"
+    case .startupTimeout(let seconds):
+      "it was not ready after \(seconds) s (--startup-timeout)"
+    case .gracefulTimeout(let seconds):
+      "it had not finished after \(seconds) s (--graceful-timeout)"
+    case .stoppedAtOnce: "the server was told to stop at once"
+    }
+  }
+}

@@ -1,0 +1,62 @@
+// WorkerState: the life of a worker as the supervisor sees it. Pure.
+
+/// Where the worker of a slot is in its life.
+///
+///     empty ──fork──▶ forking ──forked──▶ starting ──ready──▶ ready ──┐
+///       ▲                │                   │                 │     │ drain, stop, retiring
+///       │                │                   │                 │     ▼
+///       │                │                   │                 │  draining
+///       │                ▼                   ▼                 ▼     ▼
+///       └──────────────────────────── reaped ◀──SIGKILL── condemned ◀┘
+///
+/// What holds:
+/// 1. A slot that is not `empty` has a generation; from `starting` on it has a pid, which the
+///    supervisor reaps. (A worker may end before the mold told its pid: the death waits among the
+///    unclaimed ones until then.)
+/// 2. Only `forking`, `starting` and `ready` workers count as capacity. Whoever leaves them is
+///    replaced by the next plan: no transition forks by itself.
+/// 3. Every state but `empty` and `ready` has a deadline: forking and starting `--startup-timeout`,
+///    draining `--graceful-timeout`, condemned 200 ms. A deadline that passes leads towards
+///    SIGKILL, so every worker that was given up ends.
+/// 4. `condemned` workers were sent the signal that dumps their stacks; SIGKILL follows.
+/// 5. A slot becomes `empty` only after its process was reaped (or was never made), so two workers
+///    never write to one scoreboard slot.
+public enum WorkerState: Equatable, Sendable {
+  /// No worker.
+  case empty
+  /// The mold was asked for one.
+  case forking
+  /// It runs and prepares to serve.
+  case starting
+  /// It serves.
+  case ready
+  /// It finishes what it has in hand.
+  case draining
+  /// It will be killed in a moment.
+  case condemned
+
+  /// Whether the worker serves, or will.
+  public var isCapacity: Bool {
+    switch self {
+    case .forking, .starting, .ready: true
+    case .empty, .draining, .condemned: false
+    }
+  }
+}
+
+/// One occupied slot, as decisions see it.
+public struct WorkerView: Equatable, Sendable {
+  /// Scoreboard slot.
+  public var slot: Int
+  /// Generation of the mold it came from.
+  public var generation: Int
+  /// Where it is in its life.
+  public var state: WorkerState
+
+  /// An occupied slot.
+  public init(slot: Int, generation: Int, state: WorkerState) {
+    self.slot = slot
+    self.generation = generation
+    self.state = state
+  }
+}
