@@ -72,7 +72,7 @@ extension AccessLogFormat {
     _ name: ByteSlice, _ record: borrowing AccessRecord, _ writer: inout ByteWriter
   ) {
     var isFirst = true
-    for index in 0..<record.fields.count {
+    for index in unsafe 0..<record.fields.count {
       let field = unsafe record.fields[index]
       guard unsafe nameEquals(name, record.headSlice(field.name)) else { continue }
       if !isFirst { writer.append(", ") }
@@ -125,7 +125,7 @@ extension AccessLogFormat {
 
   /// The user name of `Authorization: Basic` (RFC 7617), whether or not the password was right.
   private func renderUser(_ record: borrowing AccessRecord, _ writer: inout ByteWriter) {
-    for index in 0..<record.fields.count {
+    for index in unsafe 0..<record.fields.count {
       let field = unsafe record.fields[index]
       guard field.id == .authorization else { continue }
       let value = unsafe record.headSlice(field.value)
