@@ -1,6 +1,16 @@
 // AccessRecord: what is known of one answered request. Pure.
 public import HTTP1
 
+/// What answered a request: the access log's `%R`.
+public enum AccessHandler: UInt8, Sendable {
+  /// Nothing: the server answered by itself, with an error page or a redirect.
+  case none
+  /// The application.
+  case application
+  /// A static mount.
+  case staticFile
+}
+
 /// One line's worth of facts for the access log. Borrowed: valid only while a line is rendered.
 @safe public struct AccessRecord {
   /// Text of the client's address, without port; `unix:` for a Unix socket.
@@ -25,6 +35,10 @@ public import HTTP1
   public var bodyBytes: Int64 = 0
   /// Bytes of the whole response, head included.
   public var totalBytes: Int64 = 0
+  /// Bytes received for this request, head and body; 0 where nobody counted: the head is taken.
+  public var receivedBytes: Int64 = 0
+  /// What answered.
+  public var handler = AccessHandler.none
   /// When the request began: microseconds since 1970.
   public var startMicroseconds: Int64 = 0
   /// Microseconds from the first byte of the request to the end of the response.

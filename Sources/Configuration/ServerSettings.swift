@@ -10,59 +10,121 @@ public enum BindAddress: Equatable, Sendable {
   case inherited(Int32)
 }
 
-/// The settings of one server, resolved and validated. Field by field as in `docs/reference/settings.md`.
+/// The settings of one server, resolved and validated.
+///
+/// Names, ranges, units and reasons of the defaults stand in ``SettingsTable`` and, generated from
+/// it, in `docs/reference/settings.md`. Paths are absolute once the `plimsoll` command is done.
 public struct ServerSettings: Equatable, Sendable {
-  // What is served.
-  public var application = ""  // as typed: module, module:callable, path
-  public var chdir = ""  // absolute; empty: stay
-  public var pythonPath: [String] = []
-  public var environment: [String] = []  // NAME=VALUE
-  public var python = ""  // absolute path of the interpreter
-  public var preload = true
-  // Where.
-  public var binds: [BindAddress] = [.internet(host: "127.0.0.1", port: 8000)]
-  public var backlog = 511
-  public var staticMounts: [String] = []  // /url=dir
-  public var staticFollowsSymlinks = false
-  // How many.
-  public var workers = 1
-  public var threads = 4
-  public var maxConnections = 10_000  // per worker
-  public var maxRequests = 0
-  public var maxRequestsJitter = 0
-  // Limits of a request.
-  public var limitRequestLine = 8190
-  public var limitRequestFieldSize = 8190
-  public var limitRequestFields = 100
-  public var limitRequestBody: Int64 = 1_073_741_824
-  public var bodyMemoryBytes = 131_072  // more goes to an unlinked temporary file
-  public var temporaryDirectory = "/tmp"
-  // Times.
-  public var timeoutMs: Int64 = 60_000  // stuck request; 0 off
-  public var gracefulTimeoutMs: Int64 = 30_000
-  public var startupTimeoutMs: Int64 = 60_000
-  public var keepAliveMs: Int64 = 5_000  // 0: off
-  public var maxKeepAliveRequests = 100  // 0: no limit
-  public var headTimeoutMs: Int64 = 20_000  // RequestReadTimeout header=20-40,MinRate=500
-  public var headTimeoutMaxMs: Int64 = 40_000
-  public var headMinRate = 500  // bytes/s
-  public var bodyTimeoutMs: Int64 = 20_000  // body=20,MinRate=500
-  public var bodyMinRate = 500
-  public var writeTimeoutMs: Int64 = 60_000  // a write that makes no progress
-  public var lingeringCloseMs: Int64 = 2_000
-  // Operation.
-  public var user = ""
-  public var group = ""
-  public var umask: Int32 = -1
-  public var pidFile = ""
-  public var accessLogfile = ""  // "": none, "-": standard output
-  public var accessLogFormat = "combined"
-  public var errorLogfile = "-"
-  public var logLevel = "notice"
-  public var processName = ""
-  public var reload = false
-  public var reloadExtraFiles: [String] = []
-  public var serverTokens = "plimsoll"  // Server field; "" sends none
+  // MARK: what is served
 
+  /// The application as typed: `module`, `module:callable`, or an absolute path, with `:callable` or not.
+  public var application = ""
+  /// Working directory, absolute; empty: stay.
+  public var chdir = ""
+  /// Directories put in front of Python's search path.
+  public var pythonPath: [String] = []
+  /// Variables of the processes that run Python, each `NAME=VALUE`.
+  public var environment: [String] = []
+  /// Absolute path of the interpreter.
+  public var python = ""
+  /// Whether the application is imported once and the workers are forked from it.
+  public var preload = true
+
+  // MARK: where
+
+  /// What the server listens on.
+  public var binds: [BindAddress] = [.internet(host: "127.0.0.1", port: 8000)]
+  /// Connections the kernel holds until they are accepted, per address.
+  public var backlog = 511
+  /// Directories served without Python, each `/url=dir`; no slash at the end of the URL but for `/`.
+  public var staticMounts: [String] = []
+  /// Whether static files may be reached through symbolic links.
+  public var staticFollowsSymlinks = false
+
+  // MARK: how many
+
+  /// Worker processes.
+  public var workers = 1
+  /// Handler threads of each worker.
+  public var threads = 4
+  /// Connections each worker holds at most.
+  public var maxConnections = 10_000
+  /// Requests after which a worker is replaced; 0: never.
+  public var maxRequests = 0
+  /// Random addition to ``maxRequests``, 0 to this.
+  public var maxRequestsJitter = 0
+
+  // MARK: limits of a request
+
+  /// Bytes of the request line without its line end.
+  public var limitRequestLine = 8190
+  /// Bytes of one header field line without its line end.
+  public var limitRequestFieldSize = 8190
+  /// Header fields of a request.
+  public var limitRequestFields = 100
+  /// Bytes of a request body; 0: no limit.
+  public var limitRequestBody: Int64 = 1_073_741_824
+  /// Bytes of a request body that are kept in memory; more goes to an unlinked temporary file.
+  public var bodyMemoryBytes = 131_072
+  /// Where temporary files are made.
+  public var temporaryDirectory = "/tmp"
+
+  // MARK: times
+
+  /// A request without progress for so long is stuck, and its worker is replaced; 0: off.
+  public var timeoutMs: Int64 = 60_000
+  /// How long requests in hand may take when the server stops or restarts.
+  public var gracefulTimeoutMs: Int64 = 30_000
+  /// How long the application may take to be imported.
+  public var startupTimeoutMs: Int64 = 60_000
+  /// How long an idle connection stays open; 0: keep-alive is off.
+  public var keepAliveMs: Int64 = 5_000
+  /// Requests of one connection; 0: no limit.
+  public var maxKeepAliveRequests = 100
+  /// Time for a request head (RequestReadTimeout `header=20-40,MinRate=500`); 0: no limit.
+  public var headTimeoutMs: Int64 = 20_000
+  /// What the time for a head may grow to; 0: no limit.
+  public var headTimeoutMaxMs: Int64 = 40_000
+  /// Bytes of a head that add one second; 0: the time is fixed.
+  public var headMinRate = 500
+  /// Time for a request body (RequestReadTimeout `body=20,MinRate=500`); 0: no limit.
+  public var bodyTimeoutMs: Int64 = 20_000
+  /// What the time for a body may grow to; 0: no limit.
+  public var bodyTimeoutMaxMs: Int64 = 0
+  /// Bytes of a body that add one second; 0: the time is fixed.
+  public var bodyMinRate = 500
+  /// A response of which the client takes nothing for so long is given up.
+  public var writeTimeoutMs: Int64 = 60_000
+  /// How long a closing connection is read, so that the client sees the response.
+  public var lingeringCloseMs: Int64 = 2_000
+
+  // MARK: operation
+
+  /// User of the workers, name or number; empty: unchanged.
+  public var user = ""
+  /// Group of the workers, name or number; empty: the user's, or unchanged.
+  public var group = ""
+  /// File mode creation mask; -1: unchanged.
+  public var umask: Int32 = -1
+  /// File that holds the supervisor's process number; empty: none.
+  public var pidFile = ""
+  /// Access log; empty: none, `-`: standard output.
+  public var accessLogfile = ""
+  /// A name or a `LogFormat`.
+  public var accessLogFormat = "combined"
+  /// Error log; `-`: standard error.
+  public var errorLogfile = "-"
+  /// Least severe level that is logged: crit, error, warn, notice, info or debug.
+  public var logLevel = "notice"
+  /// Name in process titles; empty: the application's.
+  public var processName = ""
+  /// Whether changed source files restart the application.
+  public var reload = false
+  /// More files that are watched.
+  public var reloadExtraFiles: [String] = []
+  /// Value of the Server field; empty sends none.
+  public var serverTokens = "plimsoll"
+
+  /// The defaults.
   public init() {}
 }

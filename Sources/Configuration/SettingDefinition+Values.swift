@@ -1,0 +1,179 @@
+// SettingDefinition+Values: text to setting and setting to text. Pure.
+
+extension SettingDefinition {
+  /// Where a value comes from: its words may mean more on a command line than between programs.
+  enum Source {
+    /// Typed by a person.
+    case typed
+    /// Written by ``ServerSettings/encoded``.
+    case encoded
+  }
+
+  /// Sets (or, where the setting is repeatable, adds) the value that `text` stands for.
+  ///
+  /// - Throws: the end of a sentence that begins with the value.
+  func apply(
+    _ text: String, to settings: inout ServerSettings, source: Source = .typed
+  ) throws(ValueProblem) {
+    switch kind {
+    case .flag(let field): settings[keyPath: field] = try Self.parseFlag(text)
+    case .count(let field, let range):
+      settings[keyPath: field] = try Self.check(Self.parseCount(text), in: range)
+    case .size(let field, let range):
+      settings[keyPath: field] = try Self.check(Int(try SizeText.parse(text)), in: range)
+    case .largeSize(let field, let range):
+      settings[keyPath: field] = try Self.check(try SizeText.parse(text), in: range)
+    case .duration(let field, let range):
+      settings[keyPath: field] = try Self.check(try DurationText.parse(text), in: range)
+    case .text(let field), .path(let field, _):
+      guard source == .encoded || !text.isEmpty else { throw ValueProblem("is empty") }
+      settings[keyPath: field] = text
+    case .choice(let field, let words):
+      let word = text.lowercased()
+      guard let choice = words.first(where: { $0.word == word || $0.aliases.contains(word) }) else {
+        throw ValueProblem("is none of the known words")
+      }
+      settings[keyPath: field] = choice.value
+    case .logFormat(let field):
+      if let reason = Self.problem(ofLogFormat: text) { throw ValueProblem(reason) }
+      settings[keyPath: field] = text
+    case .mask(let field): settings[keyPath: field] = try Self.parseMask(text)
+    case .readTimeout: try settings.setReadTimeout(text)
+    case .addresses(let field): settings[keyPath: field].append(try BindAddress(parsing: text))
+    case .paths(let field, let separatedByCommas):
+      try Self.append(
+        text, to: &settings[keyPath: field],
+        separatedByCommas: separatedByCommas && source == .typed)
+    case .variables(let field):
+      guard let sign = text.firstIndex(of: "="), sign > text.startIndex else {
+        throw ValueProblem("has no name and value")
+      }
+      settings[keyPath: field].append(text)
+    case .mounts(let field): settings[keyPath: field].append(try Self.parseMount(text))
+    }
+  }
+
+  /// The values of the setting as texts that ``apply(_:to:source:)`` reads; one for a setting that is
+  /// not repeatable.
+  func texts(in settings: ServerSettings) -> [String] {
+    switch kind {
+    case .flag(let field): [settings[keyPath: field] ? "on" : "off"]
+    case .count(let field, _): ["\(settings[keyPath: field])"]
+    case .size(let field, _): [SizeText.encode(Int64(settings[keyPath: field]))]
+    case .largeSize(let field, _): [SizeText.encode(settings[keyPath: field])]
+    case .duration(let field, _): [DurationText.encode(settings[keyPath: field])]
+    case .text(let field), .path(let field, _), .logFormat(let field): [settings[keyPath: field]]
+    case .choice(let field, let words):
+      [words.first { $0.value == settings[keyPath: field] }?.word ?? settings[keyPath: field]]
+    case .mask(let field):
+      [settings[keyPath: field] < 0 ? "unchanged" : octalText(UInt32(settings[keyPath: field]))]
+    case .readTimeout: [settings.readTimeoutText]
+    case .addresses(let field): settings[keyPath: field].map(\.description)
+    case .paths(let field, _), .variables(let field), .mounts(let field):
+      settings[keyPath: field]
+    }
+  }
+
+  /// Forgets all values of a repeatable setting; the others stay as they are.
+  func clear(in settings: inout ServerSettings) {
+    switch kind {
+    case .addresses(let field): settings[keyPath: field] = []
+    case .paths(let field, _), .variables(let field), .mounts(let field):
+      settings[keyPath: field] = []
+    default: break
+    }
+  }
+
+  /// Rewrites the paths of the setting.
+  func mapPaths(in settings: inout ServerSettings, _ absolute: (String) -> String) {
+    switch kind {
+    case .path(let field, let allowsStream):
+      let path = settings[keyPath: field]
+      guard !path.isEmpty, !(allowsStream && path == "-") else { return }
+      settings[keyPath: field] = absolute(path)
+    case .paths(let field, _):
+      settings[keyPath: field] = settings[keyPath: field].map(absolute)
+    case .mounts(let field):
+      settings[keyPath: field] = settings[keyPath: field].map { mount in
+        let (url, directory) = StaticMountText.split(mount)
+        return "\(url)=\(absolute(directory))"
+      }
+    case .addresses(let field):
+      settings[keyPath: field] = settings[keyPath: field].map { address in
+        guard case .unix(let path, let mode) = address else { return address }
+        return .unix(path: absolute(path), mode: mode)
+      }
+    default: break
+    }
+  }
+
+  // MARK: parsing
+
+  private static func check<Number: Comparable>(
+    _ value: Number, in range: ClosedRange<Number>
+  ) throws(ValueProblem) -> Number {
+    guard range.contains(value) else { throw ValueProblem("is out of range") }
+    return value
+  }
+
+  private static func parseFlag(_ text: String) throws(ValueProblem) -> Bool {
+    switch text.lowercased() {
+    case "on", "yes", "true", "1": true
+    case "off", "no", "false", "0": false
+    default: throw ValueProblem("is neither on nor off")
+    }
+  }
+
+  private static func parseCount(_ text: String) throws(ValueProblem) -> Int {
+    let isNegative = text.hasPrefix("-")
+    let number = text.dropFirst(isNegative ? 1 : 0)
+    guard !number.isEmpty, number.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
+      throw ValueProblem("is not a whole number")
+    }
+    guard let value = Int(number) else { throw ValueProblem("is out of range") }
+    return isNegative ? -value : value
+  }
+
+  private static func parseMask(_ text: String) throws(ValueProblem) -> Int32 {
+    if text == "unchanged" { return -1 }
+    guard let mask = octalDigits(text) else { throw ValueProblem("is not octal") }
+    guard mask <= 0o777 else { throw ValueProblem("is out of range") }
+    return Int32(mask)
+  }
+
+  private static func append(
+    _ text: String, to list: inout [String], separatedByCommas: Bool
+  ) throws(ValueProblem) {
+    let parts =
+      separatedByCommas
+      ? text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) : [text]
+    for part in parts {
+      guard !part.isEmpty else { throw ValueProblem("has an empty path") }
+      list.append(part)
+    }
+  }
+
+  private static func parseMount(_ text: String) throws(ValueProblem) -> String {
+    guard text.hasPrefix("/") else { throw ValueProblem("does not begin with a slash") }
+    var (url, directory) = StaticMountText.split(text)
+    guard !directory.isEmpty else { throw ValueProblem("names no directory") }
+    while url.hasSuffix("/") { url.removeLast() }
+    let segments = url.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+    guard segments.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) else {
+      throw ValueProblem("has an empty, . or .. part in its URL")
+    }
+    guard url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x3F && $0 != 0x23 }) else {
+      throw ValueProblem("has characters in its URL that stand in no path; percent-encode them")
+    }
+    return "\(url.isEmpty ? "/" : url)=\(directory)"
+  }
+}
+
+/// `/url=dir`: the URL ends at the first equals sign.
+public enum StaticMountText {
+  /// The two halves of a mount; the directory is empty where there is no equals sign.
+  public static func split(_ text: String) -> (url: String, directory: String) {
+    guard let sign = text.firstIndex(of: "=") else { return (text, "") }
+    return (String(text[..<sign]), String(text[text.index(after: sign)...]))
+  }
+}

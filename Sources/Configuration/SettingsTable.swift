@@ -1,0 +1,252 @@
+// SettingsTable: the one table of settings. Pure.
+//
+// To add a setting: a field of ServerSettings, a row here, `plimsoll serve --print-settings-reference
+// > docs/reference/settings.md`. Options are called as in gunicorn where they mean the same.
+
+/// All settings, in the order in which they are shown.
+public enum SettingsTable {
+  /// Every row.
+  public static let all: [SettingDefinition] =
+    application + addresses + processes + limits + times + operation + logs
+
+  /// The positional argument of `plimsoll serve`: encoded and printed like a setting, but no option.
+  public static let applicationName = "application"
+
+  /// The row called `name`, which is no alias.
+  public static func definition(named name: String) -> SettingDefinition? {
+    all.first { $0.name == name }
+  }
+
+  private static let day: Int64 = 86_400_000
+
+  static let application: [SettingDefinition] = [
+    SettingDefinition(
+      applicationName, directive: "WSGIScriptAlias", .text(\.application), "APP",
+      in: .application,
+      help: "module:callable, module, path/to/file.wsgi or file.py:callable; the callable is "
+        + "application, then app, where none is named.",
+      defaultNote: "none",
+      reason: "The only thing that cannot be guessed."),
+    SettingDefinition(
+      "chdir", directive: "WSGIDaemonProcess home=", .path(\.chdir, allowsStream: false), "DIR",
+      in: .application, help: "Working directory; every other relative path starts here.",
+      defaultNote: "the directory the command is started in",
+      reason: "Imports and relative paths behave as when the application is run by hand."),
+    SettingDefinition(
+      "python", directive: "WSGIDaemonProcess python-home=", .path(\.python, allowsStream: false),
+      "PATH",
+      in: .application, help: "Python interpreter, or the directory of a virtual environment.",
+      defaultNote: "the active virtual environment's; else that of .venv, venv or env next to the "
+        + "application; else python3 on PATH",
+      reason: "The interpreter that has the application's packages is nearly always the nearest."),
+    SettingDefinition(
+      "pythonpath", directive: "WSGIDaemonProcess python-path=",
+      .paths(\.pythonPath, separatedByCommas: true), "DIR", in: .application,
+      help: "Directory put in front of Python's search path; commas separate several.",
+      defaultNote: "none",
+      reason: "The working directory, or the script's, is on the search path already."),
+    SettingDefinition(
+      "env", short: "e", .variables(\.environment), "NAME=VALUE", in: .application,
+      help: "Environment variable of the application.", defaultNote: "none",
+      reason: "The application inherits the environment of the command."),
+    SettingDefinition(
+      "preload", .flag(\.preload), "", in: .application,
+      help: "Import the application once and fork the workers from it.",
+      reason: "Workers then share the memory of the loaded application and start in milliseconds. "
+        + "Turn it off for an application that cannot be forked."),
+    SettingDefinition(
+      "reload", .flag(\.reload), "", in: .application,
+      help: "Restart when a source file of the application changes; for development.",
+      reason: "Watching files costs time, and half an upload must not go live."),
+    SettingDefinition(
+      "reload-extra-file", .paths(\.reloadExtraFiles, separatedByCommas: false), "FILE",
+      in: .application, help: "One more file that --reload watches.", defaultNote: "none",
+      reason: "Imported Python files are watched already."),
+  ]
+
+  static let addresses: [SettingDefinition] = [
+    SettingDefinition(
+      "bind", short: "b", directive: "Listen", .addresses(\.binds), "ADDRESS", in: .addresses,
+      help: "Listen here: host:port, :port, port, [ipv6]:port, unix:PATH[?mode=0660] or fd://N.",
+      defaultNote: "127.0.0.1:8000, or the sockets that systemd hands over",
+      reason: "Reachable from this machine only until somebody decides otherwise. A port alone is "
+        + "every IPv4 address. A Unix socket gets mode 0660: its user and group may connect."),
+    SettingDefinition(
+      "backlog", directive: "ListenBacklog", .count(\.backlog, 1...65_535), "N", in: .addresses,
+      help: "Connections the kernel holds for each address until they are accepted.",
+      reason: "Apache's default. The kernel cuts it to net.core.somaxconn."),
+    SettingDefinition(
+      "static", directive: "Alias", .mounts(\.staticMounts), "/URL=DIR", in: .addresses,
+      help: "Serve the files of a directory below a URL, without Python.", defaultNote: "none",
+      reason: "Files are served only where somebody said so."),
+    SettingDefinition(
+      "static-follow-symlinks", directive: "Options FollowSymLinks",
+      .flag(\.staticFollowsSymlinks), "", in: .addresses,
+      help: "Follow symbolic links below the static directories.",
+      reason: "A link can lead out of the directory, and not everyone who may upload should."),
+  ]
+
+  static let processes: [SettingDefinition] = [
+    SettingDefinition(
+      "workers", short: "w", directive: "WSGIDaemonProcess processes=",
+      .count(\.workers, 1...1000), "N", in: .processes, help: "Worker processes.",
+      defaultNote: "one for each usable CPU",
+      reason: "Python runs on one CPU per process; more workers than CPUs only cost memory, "
+        + "while threads cover the waiting."),
+    SettingDefinition(
+      "threads", directive: "ThreadsPerChild", .count(\.threads, 1...256), "N", in: .processes,
+      help: "Requests each worker handles at a time.",
+      reason: "Enough to hide waiting for a database, few enough to share one interpreter lock."),
+    SettingDefinition(
+      "worker-connections", .count(\.maxConnections, 1...1_000_000), "N", in: .processes,
+      help: "Connections each worker holds at most, idle ones included.",
+      reason: "An idle connection costs at most 2 KiB: 20 MB at worst."),
+    SettingDefinition(
+      "max-requests", directive: "WSGIDaemonProcess maximum-requests=",
+      .count(\.maxRequests, 0...1_000_000_000), "N", in: .processes,
+      help: "Replace a worker after so many requests; 0: never.",
+      reason: "A cure for applications that leak; a sound one needs none."),
+    SettingDefinition(
+      "max-requests-jitter", .count(\.maxRequestsJitter, 0...1_000_000_000), "N",
+      in: .processes, help: "Add a random number up to this to --max-requests, for each worker.",
+      reason: "Nothing to spread while --max-requests is off."),
+  ]
+
+  static let limits: [SettingDefinition] = [
+    SettingDefinition(
+      "limit-request-line", directive: "LimitRequestLine",
+      .size(\.limitRequestLine, 64...65_536), "BYTES", in: .limits,
+      help: "Longest request line; a longer one gets 414.", reason: "Apache's default."),
+    SettingDefinition(
+      "limit-request-field-size", aliases: ["limit-request-field_size"],
+      directive: "LimitRequestFieldSize", .size(\.limitRequestFieldSize, 64...65_536), "BYTES",
+      in: .limits, help: "Longest header field line; a longer one gets 431.",
+      reason: "Apache's default."),
+    SettingDefinition(
+      "limit-request-fields", directive: "LimitRequestFields",
+      .count(\.limitRequestFields, 1...1000), "N", in: .limits,
+      help: "Most header fields of a request; more get 431.", reason: "Apache's default."),
+    SettingDefinition(
+      "limit-request-body", directive: "LimitRequestBody",
+      .largeSize(\.limitRequestBody, 0...1_125_899_906_842_624), "SIZE", in: .limits,
+      help: "Longest request body; a longer one gets 413. 0: no limit.",
+      reason: "Apache's default since 2.4.53."),
+    SettingDefinition(
+      "body-memory", .size(\.bodyMemoryBytes, 4096...1_073_741_824), "SIZE", in: .limits,
+      help: "Part of a request body that is held in memory; a longer body goes to a file.",
+      reason: "Forms fit; uploads do not take memory times connections."),
+    SettingDefinition(
+      "temp-dir", .path(\.temporaryDirectory, allowsStream: false), "DIR", in: .limits,
+      help: "Where such files are made; they have no name and vanish with their request.",
+      reason: "Exists everywhere. Where /tmp is in memory, a directory on a disk is better."),
+  ]
+
+  static let times: [SettingDefinition] = [
+    SettingDefinition(
+      "timeout", directive: "WSGIDaemonProcess request-timeout=", .duration(\.timeoutMs, 0...day),
+      "TIME", in: .times,
+      help: "Replace a worker whose request makes no progress for so long; 0: never.",
+      reason: "mod_wsgi's order of magnitude; no one waits a minute for a page."),
+    SettingDefinition(
+      "graceful-timeout", directive: "GracefulShutdownTimeout",
+      .duration(\.gracefulTimeoutMs, 0...day), "TIME", in: .times,
+      help: "Time for requests in hand when the server stops or restarts.",
+      reason: "gunicorn's default, and shorter than the 90 s after which systemd kills."),
+    SettingDefinition(
+      "startup-timeout", directive: "WSGIDaemonProcess startup-timeout=",
+      .duration(\.startupTimeoutMs, 1000...day), "TIME", in: .times,
+      help: "Time for importing the application.",
+      reason: "Large applications take seconds; one that hangs has to be reported."),
+    SettingDefinition(
+      "keep-alive", directive: "KeepAliveTimeout", .duration(\.keepAliveMs, 0...3_600_000),
+      "TIME", in: .times, help: "How long an idle connection stays open; 0: not at all.",
+      reason: "Apache's default. Idle connections hold no thread, so more is cheap."),
+    SettingDefinition(
+      "max-keep-alive-requests", directive: "MaxKeepAliveRequests",
+      .count(\.maxKeepAliveRequests, 0...1_000_000_000), "N", in: .times,
+      help: "Requests of one connection; 0: no limit.",
+      reason: "Apache's default; spreads long-lived clients over the workers again."),
+    SettingDefinition(
+      "request-read-timeout", directive: "RequestReadTimeout", .readTimeout, "LIMITS",
+      in: .times,
+      help: "Time for reading head and body: \"header=TIME[-MAX][,MinRate=BYTES] body=...\".",
+      reason: "Apache's default: 20 s, one more for each 500 bytes, for a head at most 40 s."),
+    SettingDefinition(
+      "write-timeout", directive: "TimeOut", .duration(\.writeTimeoutMs, 100...day), "TIME",
+      in: .times, help: "Give a response up of which the client takes nothing for so long.",
+      reason: "Apache's TimeOut."),
+    SettingDefinition(
+      "lingering-close", .duration(\.lingeringCloseMs, 0...30_000), "TIME", in: .times,
+      help: "How long a connection is still read after the last response.",
+      reason: "Apache's short lingering close: a client that is still sending sees the answer."),
+  ]
+
+  static let operation: [SettingDefinition] = [
+    SettingDefinition(
+      "pid", short: "p", directive: "PidFile", .path(\.pidFile, allowsStream: false), "FILE",
+      in: .operation, help: "Write the supervisor's process number to this file.",
+      defaultNote: "none", reason: "systemd and terminals need none."),
+    SettingDefinition(
+      "user", short: "u", directive: "User", .text(\.user), "USER", in: .operation,
+      help: "User of the processes that run Python, by name or number.",
+      defaultNote: "unchanged", reason: "Only root can change it."),
+    SettingDefinition(
+      "group", short: "g", directive: "Group", .text(\.group), "GROUP", in: .operation,
+      help: "Group of the processes that run Python, by name or number.",
+      defaultNote: "the user's where --user is given, else unchanged",
+      reason: "Only root can change it."),
+    SettingDefinition(
+      "umask", short: "m", directive: "WSGIDaemonProcess umask=", .mask(\.umask), "MODE",
+      in: .operation, help: "Permission bits taken from files the application makes; octal.",
+      reason: "What the caller chose is right."),
+    SettingDefinition(
+      "name", short: "n", directive: "WSGIDaemonProcess display-name=", .text(\.processName),
+      "NAME", in: .operation, help: "Name of this server in process titles.",
+      defaultNote: "the application", reason: "Says which site a process belongs to."),
+    SettingDefinition(
+      "server-tokens", directive: "ServerTokens",
+      .choice(
+        \.serverTokens,
+        words: [
+          SettingChoice("prod", value: "plimsoll", aliases: ["productonly"]),
+          SettingChoice(
+            "min", value: "plimsoll/" + Release.version, aliases: ["minimal", "full"]),
+          SettingChoice("none", value: "", aliases: ["off"]),
+        ]),
+      "WORD", in: .operation,
+      help: "Server field of responses: prod (plimsoll), min (with version) or none.",
+      reason: "Names the server without telling an attacker which release it is."),
+  ]
+
+  static let logs: [SettingDefinition] = [
+    SettingDefinition(
+      "access-logfile", directive: "CustomLog", .path(\.accessLogfile, allowsStream: true),
+      "FILE", in: .logs, help: "Access log; - is standard output.", defaultNote: "none",
+      reason: "Costs a line per request; gunicorn has none by default either."),
+    SettingDefinition(
+      "access-logformat", directive: "LogFormat", .logFormat(\.accessLogFormat), "FORMAT",
+      in: .logs,
+      help: "common, combined, combinedio, vhost_combined, or directives as in Apache's LogFormat.",
+      reason: "What log analysers read without being told."),
+    SettingDefinition(
+      "error-logfile", aliases: ["log-file"], directive: "ErrorLog",
+      .path(\.errorLogfile, allowsStream: true), "FILE", in: .logs,
+      help: "Error log; - is standard error.",
+      reason: "systemd, containers and terminals collect it."),
+    SettingDefinition(
+      "log-level", directive: "LogLevel",
+      .choice(
+        \.logLevel,
+        words: [
+          SettingChoice("crit", aliases: ["critical", "emerg", "alert"]),
+          SettingChoice("error"),
+          SettingChoice("warn", aliases: ["warning"]),
+          SettingChoice("notice"),
+          SettingChoice("info"),
+          SettingChoice("debug", aliases: ["trace1", "trace2"]),
+        ]),
+      "LEVEL", in: .logs,
+      help: "Least severe level that is logged: crit, error, warn, notice, info or debug.",
+      reason: "What an operator has to know: starts, stops, deaths, and what led to them."),
+  ]
+}
