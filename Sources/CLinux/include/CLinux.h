@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/openat2.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -127,5 +128,31 @@ int clinux_pipe(int *read_end, int *write_end);
 
 /// initgroups(3), setgid(2) and setuid(2) in this order; 0, or the number of the one that failed.
 int clinux_become(const char *name, unsigned uid, unsigned gid);
+// ---- files below a directory (Platform/Directory.swift) ----
+
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+
+/// openat2(2) with open flags and RESOLVE_* flags. Returns a descriptor, or a negative errno.
+static inline int clinux_openat2(int directory, const char *path, uint64_t flags,
+                                 uint64_t resolve) {
+  struct open_how how = {.flags = flags, .mode = 0, .resolve = resolve};
+  long rc = syscall(SYS_openat2, directory, path, &how, sizeof how);
+  return rc >= 0 ? (int)rc : -errno;
+}
+
+/// openat(2) without a mode. Returns a descriptor, or a negative errno.
+static inline int clinux_open_name_at(int directory, const char *path, int flags) {
+  int rc = openat(directory, path, flags);
+  return rc >= 0 ? rc : -errno;
+}
+
+/// What a file is opened with: never a controlling terminal, never waiting for a FIFO's writer.
+static const int clinux_open_file_flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+/// What a directory on the way is opened with: only to look names up in it.
+static const int clinux_open_directory_flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+
+// ---- end of files below a directory ----
 
 #endif
