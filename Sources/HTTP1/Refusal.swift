@@ -34,7 +34,7 @@ public struct Refusal: Error, Equatable, Sendable {
     case badChunkSize, badChunkExtension, chunkExtensionTooLong, badChunkEnd, badTrailer
     case trailersTooLong
     // What the server refuses itself.
-    case bodyTooLarge, headTimedOut, bodyTimedOut, connectNotSupported
+    case bodyTooLarge, headTimedOut, bodyTimedOut, bodyNotStored
   }
 }
 
@@ -47,7 +47,8 @@ extension Refusal.Reason {
     case .lineTooLong: 414
     case .unknownExpectation: 417
     case .fieldTooLong, .tooManyFields: 431
-    case .unknownTransferCoding, .connectNotSupported: 501
+    case .bodyNotStored: 500
+    case .unknownTransferCoding: 501
     case .versionNotSupported: 505
     default: 400
     }
@@ -63,7 +64,7 @@ extension Refusal.Reason {
     case .bodyTooLarge: "The request body is longer than LimitRequestBody."
     case .headTimedOut: "The request head did not arrive in time."
     case .bodyTimedOut: "The request body did not arrive in time."
-    case .connectNotSupported: "CONNECT is not supported: this server is no proxy."
+    case .bodyNotStored: "The body could not be kept in a temporary file; the error log says why."
     default: sentenceOfLine ?? sentenceOfField ?? sentenceOfBody
     }
   }

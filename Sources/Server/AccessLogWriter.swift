@@ -5,7 +5,7 @@ internal import HTTP1
 internal import Platform
 
 /// Renders lines into one buffer and writes it when it is nearly full or a quarter second old.
-final class AccessLogWriter {
+@safe final class AccessLogWriter {
   private static let capacity = 65_536
   /// Longest line that is rendered; a longer one is dropped by the writer's overflow and cut.
   private static let lineRoom = 24_576
@@ -29,7 +29,7 @@ final class AccessLogWriter {
   func write(_ record: borrowing AccessRecord, nowMs: Int64) {
     lock.take()
     if Self.capacity - count < Self.lineRoom { flushLocked() }
-    var writer = ByteWriter(base: buffer + count, capacity: Self.capacity - count)
+    var writer = unsafe ByteWriter(base: buffer + count, capacity: Self.capacity - count)
     format.render(record, into: &writer)
     if !writer.overflowed { count += writer.count }
     if dueMs == .max { dueMs = nowMs + Self.flushMs }
@@ -52,14 +52,14 @@ final class AccessLogWriter {
   }
 
   private func flushLocked() {
-    descriptor.writeAll(UnsafeBufferPointer(start: buffer, count: count))
+    unsafe descriptor.writeAll(UnsafeBufferPointer(start: buffer, count: count))
     count = 0
     dueMs = .max
   }
 }
 
 /// A request's part of the access log, kept while its response is still being sent.
-final class LoggedRequest {
+@safe final class LoggedRequest {
   private let head: RequestHead
   private let headBytes: UnsafeMutablePointer<UInt8>
   private let fields: UnsafeMutablePointer<Field>
@@ -69,30 +69,32 @@ final class LoggedRequest {
 
   init(_ record: AccessRecord, beganMicroseconds: Int64) {
     head = record.head ?? RequestHead()
-    headBytes = .allocate(capacity: max(1, record.headBytes.count))
-    if let source = record.headBytes.baseAddress {
-      headBytes.update(from: source, count: record.headBytes.count)
+    unsafe headBytes = unsafe .allocate(capacity: max(1, record.headBytes.count))
+    if let source = unsafe record.headBytes.baseAddress {
+      unsafe headBytes.update(from: source, count: record.headBytes.count)
     }
-    fields = .allocate(capacity: max(1, record.fields.count))
-    if let source = record.fields.baseAddress {
-      fields.update(from: source, count: record.fields.count)
+    unsafe fields = unsafe .allocate(capacity: max(1, record.fields.count))
+    if let source = unsafe record.fields.baseAddress {
+      unsafe fields.update(from: source, count: record.fields.count)
     }
-    responseHead = .allocate(capacity: max(1, record.responseHead.count))
-    if let source = record.responseHead.baseAddress {
-      responseHead.update(from: source, count: record.responseHead.count)
+    unsafe responseHead = unsafe .allocate(capacity: max(1, record.responseHead.count))
+    if let source = unsafe record.responseHead.baseAddress {
+      unsafe responseHead.update(from: source, count: record.responseHead.count)
     }
     self.record = record
     self.beganMicroseconds = beganMicroseconds
-    self.record.headBytes = UnsafeBufferPointer(start: headBytes, count: record.headBytes.count)
-    self.record.fields = UnsafeBufferPointer(start: fields, count: record.fields.count)
-    self.record.responseHead = UnsafeBufferPointer(
+    unsafe self.record.headBytes = unsafe UnsafeBufferPointer(
+      start: headBytes, count: record.headBytes.count)
+    unsafe self.record.fields = unsafe UnsafeBufferPointer(
+      start: fields, count: record.fields.count)
+    unsafe self.record.responseHead = unsafe UnsafeBufferPointer(
       start: responseHead, count: record.responseHead.count)
   }
 
   deinit {
-    headBytes.deallocate()
-    fields.deallocate()
-    responseHead.deallocate()
+    unsafe headBytes.deallocate()
+    unsafe fields.deallocate()
+    unsafe responseHead.deallocate()
   }
 
   /// Writes the line; the response is over. `connection` lends its address texts.
@@ -104,7 +106,7 @@ final class LoggedRequest {
     record.totalBytes += bodyBytes
     record.aborted = aborted
     record.durationMicroseconds = Clock.monotonicMicroseconds() - beganMicroseconds
-    record.setAddresses(connection)
+    unsafe record.setAddresses(connection)
     writer.write(record, nowMs: Clock.monotonicMs())
   }
 }
@@ -112,27 +114,28 @@ final class LoggedRequest {
 extension AccessRecord {
   /// Lends the address texts of `connection` to the record.
   mutating func setAddresses(_ connection: UnsafeMutablePointer<Connection>) {
-    peerAddress = connection.peerText
-    peerPort = Int(connection.pointee.peer.port)
-    localAddress = connection.localText
-    localPort = Int(connection.pointee.local.port)
+    unsafe peerAddress = unsafe connection.peerText
+    peerPort = unsafe Int(connection.pointee.peer.port)
+    unsafe localAddress = unsafe connection.localText
+    localPort = unsafe Int(connection.pointee.local.port)
   }
 }
 
 extension UnsafeMutablePointer<Connection> {
   /// The client's address as text, inside the slot.
   var peerText: UnsafeBufferPointer<UInt8> {
-    text(MemoryLayout<Connection>.offset(of: \.peer)!, pointee.peer.count)
+    unsafe text(MemoryLayout<Connection>.offset(of: \.peer)!, pointee.peer.count)
   }
 
   /// The local address as text, inside the slot.
   var localText: UnsafeBufferPointer<UInt8> {
-    text(MemoryLayout<Connection>.offset(of: \.local)!, pointee.local.count)
+    unsafe text(MemoryLayout<Connection>.offset(of: \.local)!, pointee.local.count)
   }
 
   private func text(_ offset: Int, _ count: UInt8) -> UnsafeBufferPointer<UInt8> {
-    let start = UnsafeRawPointer(self) + offset + MemoryLayout<EndpointText>.offset(of: \.storage)!
-    return UnsafeBufferPointer(
+    let start =
+      unsafe UnsafeRawPointer(self) + offset + MemoryLayout<EndpointText>.offset(of: \.storage)!
+    return unsafe UnsafeBufferPointer(
       start: start.assumingMemoryBound(to: UInt8.self), count: Int(count))
   }
 }

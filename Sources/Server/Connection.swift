@@ -35,7 +35,7 @@ enum Phase: UInt8 {
 }
 
 /// One client connection.
-struct Connection {
+@safe struct Connection {
   /// The socket; -1 while the slot is free.
   var socket: Int32 = -1
   /// Counts the uses of the slot, so that an event of an earlier connection is known as stale.
@@ -89,19 +89,19 @@ struct Connection {
       dropInput()
       return
     }
-    if let input, UnsafeRawPointer(bytes) >= UnsafeRawPointer(input),
-      UnsafeRawPointer(bytes) < UnsafeRawPointer(input + inputCapacity)
+    if let input = unsafe input, unsafe UnsafeRawPointer(bytes) >= UnsafeRawPointer(input),
+      unsafe UnsafeRawPointer(bytes) < UnsafeRawPointer(input + inputCapacity)
     {
-      if bytes != UnsafePointer(input) { input.update(from: bytes, count: count) }
+      if unsafe bytes != UnsafePointer(input) { unsafe input.update(from: bytes, count: count) }
       inputCount = count
       return
     }
     if inputCapacity < count {
       dropInput()
       inputCapacity = roundUp(count)
-      input = .allocate(capacity: inputCapacity)
+      unsafe input = .allocate(capacity: inputCapacity)
     }
-    input!.update(from: bytes, count: count)
+    unsafe input!.update(from: bytes, count: count)
     inputCount = count
   }
 
@@ -110,18 +110,18 @@ struct Connection {
     guard inputCapacity - inputCount < space else { return }
     let capacity = roundUp(inputCount + space)
     let grown = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
-    if let input {
-      grown.update(from: input, count: inputCount)
-      input.deallocate()
+    if let input = unsafe input {
+      unsafe grown.update(from: input, count: inputCount)
+      unsafe input.deallocate()
     }
-    input = grown
+    unsafe input = unsafe grown
     inputCapacity = capacity
   }
 
   /// Gives the input's memory back.
   mutating func dropInput() {
-    input?.deallocate()
-    input = nil
+    unsafe input?.deallocate()
+    unsafe input = nil
     inputCount = 0
     inputCapacity = 0
   }

@@ -1,9 +1,11 @@
 // Exchange+Body: reading the request body. Assembly.
-public import HTTP1
+internal import Configuration
+internal import HTTP1
 internal import Platform
+internal import Scoreboard
 
 /// Where the body of a request is.
-enum RequestBody {
+@safe enum RequestBody {
   /// There is none.
   case none
   /// Whole, in the bytes that came with the head.
@@ -60,16 +62,16 @@ extension Exchange {
     case .memory(let bytes, let count):
       let take = min(count, buffer.count)
       guard take > 0 else { return 0 }
-      buffer.baseAddress!.copyMemory(from: bytes, byteCount: take)
-      body = .memory(bytes + take, count: count - take)
+      unsafe buffer.baseAddress!.copyMemory(from: bytes, byteCount: take)
+      body = unsafe .memory(bytes + take, count: count - take)
       return take
     case .collected(let upload):
-      let count = upload.read(into: buffer)
+      let count = unsafe upload.read(into: buffer)
       guard count >= 0 else { throw .failed }
       return count
     case .live(let live):
       guard buffer.count > 0 else { return 0 }
-      return try readLive(live, buffer)
+      return unsafe try readLive(live, buffer)
     }
   }
 
@@ -78,7 +80,7 @@ extension Exchange {
   ) throws(BodyFailure) -> Int {
     while !live.isComplete {
       if live.start < live.end {
-        let count = try takeLive(live, buffer)
+        let count = unsafe try takeLive(live, buffer)
         if count > 0 || live.isComplete { return count }
       }
       try receiveLive(live)
@@ -90,10 +92,10 @@ extension Exchange {
   private func takeLive(
     _ live: LiveBody, _ buffer: UnsafeMutableRawBufferPointer
   ) throws(BodyFailure) -> Int {
-    let source = owner.input
+    let source = unsafe owner.input
     guard live.isChunked else {
       let take = min(buffer.count, live.end - live.start, Int(clamping: live.remaining))
-      buffer.baseAddress!.copyMemory(from: source + live.start, byteCount: take)
+      unsafe buffer.baseAddress!.copyMemory(from: source + live.start, byteCount: take)
       live.start += take
       live.remaining -= Int64(take)
       live.isComplete = live.remaining == 0
@@ -102,19 +104,19 @@ extension Exchange {
     var done = 0
     while done < buffer.count {
       // The decoder sees only as much as the caller has room for, so that data never has to be kept.
-      let window = UnsafeBufferPointer(
+      let window = unsafe UnsafeBufferPointer(
         start: source + live.start, count: min(live.end - live.start, buffer.count - done))
       var position = 0
-      let step = live.decoder.next(in: window, position: &position)
+      let step = unsafe live.decoder.next(in: window, position: &position)
       live.start += position
       switch step {
       case .data(let offset, let count):
-        (buffer.baseAddress! + done).copyMemory(
+        unsafe (buffer.baseAddress! + done).copyMemory(
           from: window.baseAddress! + offset, byteCount: count)
         done += count
         live.decoded += Int64(count)
         guard live.decoded <= server.settings.limitRequestBody else {
-          throw .refused(Refusal(413, .bodyTooLarge))
+          throw .refused(Refusal(.bodyTooLarge))
         }
       case .needMoreBytes:
         if live.start == live.end { return done }
@@ -134,7 +136,8 @@ extension Exchange {
       guard !headIsSent else { throw .failed }
       let line: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
       guard
-        SocketIO.send(connection.pointee.socket, line.utf8Start, count: line.utf8CodeUnitCount)
+        unsafe SocketIO.send(
+          connection.pointee.socket, line.utf8Start, count: line.utf8CodeUnitCount)
           == .moved(line.utf8CodeUnitCount)
       else { throw .clientLeft }
     }
@@ -143,7 +146,7 @@ extension Exchange {
       live.end = live.base
     }
     while true {
-      let transfer = SocketIO.receive(
+      let transfer = unsafe SocketIO.receive(
         connection.pointee.socket, into: owner.input + live.end,
         capacity: owner.inputCapacity - live.end)
       switch transfer {
@@ -156,7 +159,7 @@ extension Exchange {
         let deadline = server.bodyDeadlineMs(beganMs: live.beganMs, received: Int(live.received))
         let left = deadline - Clock.monotonicMs()
         guard left > 0,
-          SocketIO.wait(connection.pointee.socket, toWrite: false, timeoutMs: left)
+          unsafe SocketIO.wait(connection.pointee.socket, toWrite: false, timeoutMs: left)
         else { throw .timedOut }
       case .peerClosed, .failed:
         throw .clientLeft

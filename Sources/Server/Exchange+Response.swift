@@ -1,8 +1,10 @@
 // Exchange+Response: writing the response. Assembly.
 internal import AccessLog
 internal import Bytes
-public import HTTP1
+internal import Configuration
+internal import HTTP1
 internal import Platform
+internal import Scoreboard
 internal import StaticFiles
 
 extension Exchange {
@@ -21,7 +23,7 @@ extension Exchange {
     writer.append(UInt8(truncatingIfNeeded: 48 + status / 10 % 10))
     writer.append(UInt8(truncatingIfNeeded: 48 + status % 10))
     writer.append(0x20)
-    writer.append(copying: reason)
+    unsafe writer.append(copying: reason)
     writer.append("\r\n")
   }
 
@@ -37,17 +39,17 @@ extension Exchange {
     guard name.count + value.count + 4 + 512 <= HandlerThread.responseHeadCapacity - writer.count
     else { return false }
     switch name.count {
-    case 14 where ASCII.equalsIgnoringCase(name, "content-length"):
-      guard declaredLength < 0, let length = Decimal.parse(value) else { return false }
+    case 14 where unsafe ASCII.equalsIgnoringCase(name, "content-length"):
+      guard declaredLength < 0, let length = unsafe ASCII.decimal(value) else { return false }
       declaredLength = length
       return true
-    case 6 where ASCII.equalsIgnoringCase(name, "server"): sawServer = true
-    case 4 where ASCII.equalsIgnoringCase(name, "date"): sawDate = true
+    case 6 where unsafe ASCII.equalsIgnoringCase(name, "server"): sawServer = true
+    case 4 where unsafe ASCII.equalsIgnoringCase(name, "date"): sawDate = true
     default: break
     }
-    writer.append(copying: name)
+    unsafe writer.append(copying: name)
     writer.append(": ")
-    writer.append(copying: value)
+    unsafe writer.append(copying: value)
     writer.append("\r\n")
     return true
   }
@@ -59,7 +61,7 @@ extension Exchange {
 
   /// Completes the head. `length`: bytes of the body where they are known, else -1.
   func completeHead(length: Int64) {
-    var keeps = server.mayKeepAlive(connection, head) && bodyIsConsumed
+    var keeps = unsafe server.mayKeepAlive(connection, head) && bodyIsConsumed
     let forbidsBody = status < 200 || status == 204 || status == 304
     if forbidsBody {
       framing = .none
@@ -88,7 +90,7 @@ extension Exchange {
       writer.append("Connection: keep-alive\r\n")
     }
     if !sawDate && !sawServer {
-      writer.append(copying: owner.dateAndServer(server.serverName))
+      unsafe writer.append(copying: owner.dateAndServer(server.serverName))
     } else {
       appendMissing()
     }
@@ -113,7 +115,7 @@ extension Exchange {
     }
     if !sawServer && server.serverName.count > 0 {
       writer.append("Server: ")
-      writer.append(copying: server.serverName.bytes)
+      unsafe writer.append(copying: server.serverName.bytes)
       writer.append("\r\n")
     }
   }
@@ -135,26 +137,26 @@ extension Exchange {
     guard !isBroken else { return .clientLeft }
     guard bytes.count > 0 else { return .sent }
     if headIsSent { writer.truncate(to: 0) } else { completeHead(length: -1) }
-    let block = accept(bytes)
-    var last = UnsafeRawBufferPointer(start: nil, count: 0)
+    let block = unsafe accept(bytes)
+    var last = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     if framing == .chunked && block.count > 0 {
       writer.append(hex: UInt64(block.count))
       writer.append("\r\n")
       if block.count <= HandlerThread.smallBodyBytes {
-        writer.append(copying: block.assumingMemoryBound(to: UInt8.self))
+        unsafe writer.append(copying: block.assumingMemoryBound(to: UInt8.self))
         writer.append("\r\n")
-        return transmit(UnsafeRawBufferPointer(start: nil, count: 0), last)
+        return unsafe transmit(UnsafeRawBufferPointer(start: nil, count: 0), last)
       }
-      last = Self.crlf
+      unsafe last = unsafe Self.crlf
     }
-    return transmit(block, last)
+    return unsafe transmit(block, last)
   }
 
   /// Waits until the bytes of an earlier `wouldBlock` are with the kernel. Call without any lock.
   public func waitUntilSent() -> SendOutcome {
     while true {
       guard
-        SocketIO.wait(
+        unsafe SocketIO.wait(
           connection.pointee.socket, toWrite: true, timeoutMs: server.settings.writeTimeoutMs)
       else {
         isBroken = true
@@ -174,28 +176,28 @@ extension Exchange {
       count = Int(declaredLength - bodyBytesSent)
     }
     bodyBytesSent += Int64(count)
-    return UnsafeRawBufferPointer(rebasing: bytes[0..<(framing == .none ? 0 : count)])
+    return unsafe UnsafeRawBufferPointer(rebasing: bytes[0..<(framing == .none ? 0 : count)])
   }
 
   private func transmit(
     _ block: UnsafeRawBufferPointer, _ last: UnsafeRawBufferPointer
   ) -> SendOutcome {
     pendingFirst = 0
-    pendingBody = block
-    pendingLast = last
+    unsafe pendingBody = unsafe block
+    unsafe pendingLast = unsafe last
     return pushPending()
   }
 
   /// Sends what is pending: `writer` from `pendingFirst` on, then `pendingBody`, then `pendingLast`.
   private func pushPending() -> SendOutcome {
     while true {
-      let first = UnsafeRawBufferPointer(
+      let first = unsafe UnsafeRawBufferPointer(
         start: owner.output + pendingFirst, count: writer.count - pendingFirst)
-      let total = first.count + pendingBody.count + pendingLast.count
+      let total = unsafe first.count + pendingBody.count + pendingLast.count
       if total == 0 { return .sent }
-      let socket = connection.pointee.socket
+      let socket = unsafe connection.pointee.socket
       let transfer =
-        pendingBody.count + pendingLast.count == 0
+        unsafe pendingBody.count + pendingLast.count == 0
         ? SocketIO.send(socket, owner.output + pendingFirst, count: first.count)
         : SocketIO.send(socket, first, pendingBody, pendingLast)
       switch transfer {
@@ -205,10 +207,10 @@ extension Exchange {
         let fromFirst = min(left, first.count)
         pendingFirst += fromFirst
         left -= fromFirst
-        let fromBody = min(left, pendingBody.count)
-        pendingBody = UnsafeRawBufferPointer(rebasing: pendingBody[fromBody...])
+        let fromBody = unsafe min(left, pendingBody.count)
+        unsafe pendingBody = unsafe UnsafeRawBufferPointer(rebasing: pendingBody[fromBody...])
         left -= fromBody
-        pendingLast = UnsafeRawBufferPointer(rebasing: pendingLast[left...])
+        unsafe pendingLast = unsafe UnsafeRawBufferPointer(rebasing: pendingLast[left...])
       case .wouldBlock:
         return .wouldBlock
       case .peerClosed, .failed:
@@ -234,24 +236,24 @@ extension Exchange {
       return false
     }
     if headIsSent { writer.truncate(to: 0) } else { completeHead(length: Int64(bytes.count)) }
-    let block = accept(bytes)
-    var last = UnsafeRawBufferPointer(start: nil, count: 0)
+    let block = unsafe accept(bytes)
+    var last = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     if framing == .chunked {
       if block.count > 0 {
         writer.append(hex: UInt64(block.count))
         writer.append("\r\n")
-        last = Self.lastChunkAfterData
+        unsafe last = unsafe Self.lastChunkAfterData
       } else {
-        last = Self.lastChunk
+        unsafe last = unsafe Self.lastChunk
       }
     } else if block.count <= HandlerThread.smallBodyBytes {
-      writer.append(copying: block.assumingMemoryBound(to: UInt8.self))
-      pendingBody = UnsafeRawBufferPointer(start: nil, count: 0)
-      conclude(transmit(pendingBody, last), owner: nil)
+      unsafe writer.append(copying: block.assumingMemoryBound(to: UInt8.self))
+      unsafe pendingBody = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+      unsafe conclude(transmit(pendingBody, last), owner: nil)
       return false
     }
-    conclude(transmit(block, last), owner: owner)
-    return tail?.owner != nil
+    unsafe conclude(transmit(block, last), owner: owner)
+    return unsafe tail?.owner != nil
   }
 
   /// Ends the response: sends the head if that has not happened, the last chunk if chunked.
@@ -263,7 +265,7 @@ extension Exchange {
       return
     }
     if headIsSent { writer.truncate(to: 0) } else { completeHead(length: 0) }
-    conclude(
+    unsafe conclude(
       transmit(
         UnsafeRawBufferPointer(start: nil, count: 0),
         framing == .chunked ? Self.lastChunk : UnsafeRawBufferPointer(start: nil, count: 0)),
@@ -279,20 +281,20 @@ extension Exchange {
     guard framing == .length else {
       if framing == .chunked || framing == .close { return false }
       bodyBytesSent = count
-      conclude(pushHead(), owner: nil)
+      unsafe conclude(pushHead(), owner: nil)
       return true
     }
     let wanted = min(count, declaredLength)
     overran = count > declaredLength
     var sent: Int64 = 0
     pendingFirst = 0
-    var transfer = SocketIO.send(
+    var transfer = unsafe SocketIO.send(
       connection.pointee.socket, self.owner.output, count: writer.count, more: wanted > 0)
     if case .moved(let bytes) = transfer {
       totalBytesSent += Int64(bytes)
       pendingFirst = bytes
       while pendingFirst == writer.count && sent < wanted {
-        transfer = SocketIO.sendFile(
+        transfer = unsafe SocketIO.sendFile(
           connection.pointee.socket, file: file, offset: offset + sent,
           count: Int(min(wanted - sent, 1 << 20)))
         guard case .moved(let bytes) = transfer else { break }
@@ -302,7 +304,7 @@ extension Exchange {
     bodyBytesSent = sent
     totalBytesSent += sent
     if pendingFirst == writer.count && sent == wanted {
-      conclude(.sent, owner: nil)
+      unsafe conclude(.sent, owner: nil)
       return true
     }
     switch transfer {
@@ -313,7 +315,7 @@ extension Exchange {
         return true
       }
       let rest = ResponseTail(keepsAlive: keepsAlive && count >= declaredLength)
-      rest.begin(
+      unsafe rest.begin(
         with: UnsafeRawBufferPointer(
           start: self.owner.output + pendingFirst, count: writer.count - pendingFirst))
       rest.setFile(copy, offset: offset + sent, count: wanted - sent)
@@ -359,12 +361,12 @@ extension Exchange {
   /// Answers with a file, a redirection or an error of `site`.
   func respond(from site: StaticSite, mount: Int) {
     // The status is known only afterwards, so the status line is put before the fields then.
-    var response = site.respond(
+    var response = unsafe site.respond(
       mount: mount, head: head,
       headBytes: UnsafeBufferPointer(start: headBytes, count: head.length), fields: fields,
       nowSeconds: Clock.realSeconds(), into: &owner.staticFields)
     beginHead(status: response.status)
-    writer.append(copying: owner.staticFields.written)
+    unsafe writer.append(copying: owner.staticFields.written)
     owner.staticFields.truncate(to: 0)
     guard response.contentLength >= 0 else {
       finishWithPage()
@@ -380,7 +382,7 @@ extension Exchange {
 
   private func beginHead(status: Int) {
     let reason = ReasonPhrase.of(status)
-    beginHead(
+    unsafe beginHead(
       status: status,
       reason: UnsafeBufferPointer(start: reason.utf8Start, count: reason.utf8CodeUnitCount))
   }
@@ -394,12 +396,12 @@ extension Exchange {
       ErrorPage.append(status: status, into: &writer)
       bodyBytesSent = declaredLength
     }
-    conclude(pushHead(), owner: nil)
+    unsafe conclude(pushHead(), owner: nil)
   }
 
   private func pushHead() -> SendOutcome {
-    let none = UnsafeRawBufferPointer(start: nil, count: 0)
-    return transmit(none, none)
+    let none = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    return unsafe transmit(none, none)
   }
 
   /// The response is complete as far as the application is concerned.
@@ -413,22 +415,24 @@ extension Exchange {
       keepsAlive = false
     case .wouldBlock:
       let rest = ResponseTail(keepsAlive: keepsAlive && isWhole)
-      rest.begin(
+      unsafe rest.begin(
         with: UnsafeRawBufferPointer(
           start: self.owner.output + pendingFirst, count: writer.count - pendingFirst))
-      if pendingBody.count > 0, let owner {
-        rest.setBody(pendingBody, owner: owner)
+      if unsafe pendingBody.count > 0, let owner = unsafe owner {
+        unsafe rest.setBody(pendingBody, owner: owner)
       }
-      rest.end(with: pendingLast)
+      unsafe rest.end(with: pendingLast)
       tail = rest
     }
   }
 
-  private static let crlf = bytes(of: "\r\n")
-  private static let lastChunk = bytes(of: "0\r\n\r\n")
-  private static let lastChunkAfterData = bytes(of: "\r\n0\r\n\r\n")
+  private static var crlf: UnsafeRawBufferPointer { unsafe bytes(of: "\r\n") }
+  private static var lastChunk: UnsafeRawBufferPointer { unsafe bytes(of: "0\r\n\r\n") }
+  private static var lastChunkAfterData: UnsafeRawBufferPointer {
+    unsafe bytes(of: "\r\n0\r\n\r\n")
+  }
 
   private static func bytes(of literal: StaticString) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount)
+    unsafe UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount)
   }
 }

@@ -52,15 +52,15 @@ public enum SendOutcome {
   public internal(set) var requestID: UInt64 = 0
 
   /// Text of the client's address, without port; empty for a Unix socket.
-  public var peerAddress: UnsafeBufferPointer<UInt8> { connection.peerText }
+  public var peerAddress: UnsafeBufferPointer<UInt8> { unsafe connection.peerText }
   /// The client's port; 0 for a Unix socket.
-  public var peerPort: Int { Int(connection.pointee.peer.port) }
+  public var peerPort: Int { unsafe Int(connection.pointee.peer.port) }
   /// Text of the local address the client connected to; empty for a Unix socket.
-  public var localAddress: UnsafeBufferPointer<UInt8> { connection.localText }
+  public var localAddress: UnsafeBufferPointer<UInt8> { unsafe connection.localText }
   /// The local port; 0 for a Unix socket.
-  public var localPort: Int { Int(connection.pointee.local.port) }
+  public var localPort: Int { unsafe Int(connection.pointee.local.port) }
   /// Whether the client came through a Unix socket.
-  public var isUnixSocket: Bool { connection.pointee.isUnixSocket }
+  public var isUnixSocket: Bool { unsafe connection.pointee.isUnixSocket }
 
   // MARK: The request body (Exchange+Body).
 
@@ -91,8 +91,8 @@ public enum SendOutcome {
   /// Bytes of ``writer`` that are the response head, once it is complete.
   var responseHeadCount = 0
   var pendingFirst = 0
-  var pendingBody = UnsafeRawBufferPointer(start: nil, count: 0)
-  var pendingLast = UnsafeRawBufferPointer(start: nil, count: 0)
+  var pendingBody = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+  var pendingLast = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
   /// Set when the response is over.
   var isOver = false
   var keepsAlive = false
@@ -109,9 +109,9 @@ public enum SendOutcome {
     self.thread = thread.index
     owner = thread
     self.server = server
-    headBytes = UnsafePointer(thread.input)
-    writer = ByteWriter(base: thread.output, capacity: thread.outputCapacity)
-    connection = UnsafeMutablePointer(bitPattern: 8)!  // replaced by `open` before any use
+    unsafe headBytes = unsafe UnsafePointer(thread.input)
+    writer = unsafe ByteWriter(base: thread.output, capacity: thread.outputCapacity)
+    unsafe connection = unsafe UnsafeMutablePointer(bitPattern: 8)!  // replaced by `open` before any use
   }
 
   /// How the end of the response body is told.
@@ -131,20 +131,20 @@ public enum SendOutcome {
     _ connection: UnsafeMutablePointer<Connection>, head bytes: UnsafePointer<UInt8>,
     requestID: UInt64
   ) {
-    self.connection = connection
-    headBytes = bytes
+    unsafe self.connection = unsafe connection
+    unsafe headBytes = unsafe bytes
     head = owner.parser.head
-    fields = owner.parser.fields
+    unsafe fields = unsafe owner.parser.fields
     begin(requestID)
   }
 
   /// Starts on a request that could not be parsed or was too slow: no head, and no next request.
   func openRefused(_ connection: UnsafeMutablePointer<Connection>, requestID: UInt64) {
-    self.connection = connection
-    headBytes = UnsafePointer(owner.input)
+    unsafe self.connection = unsafe connection
+    unsafe headBytes = unsafe UnsafePointer(owner.input)
     head = RequestHead()
     head.keepsAlive = false
-    fields = UnsafeBufferPointer(start: nil, count: 0)
+    unsafe fields = unsafe UnsafeBufferPointer(start: nil, count: 0)
     begin(requestID)
   }
 
@@ -177,10 +177,11 @@ public enum SendOutcome {
   /// A record of the request for the access log; borrowed memory of this exchange.
   func accessRecord() -> AccessRecord {
     var record = AccessRecord()
-    record.headBytes = UnsafeBufferPointer(start: headBytes, count: head.length)
+    unsafe record.headBytes = unsafe UnsafeBufferPointer(start: headBytes, count: head.length)
     record.head = head.length > 0 ? head : nil
-    record.fields = fields
-    record.responseHead = UnsafeBufferPointer(start: owner.output, count: responseHeadCount)
+    unsafe record.fields = unsafe fields
+    unsafe record.responseHead = unsafe UnsafeBufferPointer(
+      start: owner.output, count: responseHeadCount)
     record.status = status
     record.bodyBytes = framing == .none ? 0 : bodyBytesSent
     record.totalBytes = totalBytesSent
@@ -190,7 +191,7 @@ public enum SendOutcome {
     record.processID = server.processID
     record.keptAlive = keepsAlive
     record.aborted = isBroken
-    record.keepAliveRequests = Int(connection.pointee.answered)
+    record.keepAliveRequests = unsafe Int(connection.pointee.answered)
     return record
   }
 }

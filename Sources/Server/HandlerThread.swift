@@ -4,7 +4,7 @@ internal import HTTP1
 internal import Platform
 
 /// One thread of the worker process: a handler (it may run the application) or the monitor.
-final class HandlerThread {
+@safe final class HandlerThread {
   /// Bytes received at most in one call.
   static let readCapacity = 65_536
   /// Room behind them, so that an unbuffered body always has a place behind its head.
@@ -37,12 +37,10 @@ final class HandlerThread {
   init(index: Int, isMonitor: Bool, limits: RequestLimits, server: WorkerServer) {
     self.index = index
     self.isMonitor = isMonitor
-    self.index = index
-    self.isMonitor = isMonitor
-    input = .allocate(capacity: inputCapacity)
-    output = .allocate(capacity: outputCapacity)
-    serverLine = .allocate(capacity: 256)
-    staticFields = ByteWriter(base: .allocate(capacity: 8192), capacity: 8192)
+    unsafe input = .allocate(capacity: inputCapacity)
+    unsafe output = .allocate(capacity: outputCapacity)
+    unsafe serverLine = .allocate(capacity: 256)
+    staticFields = unsafe ByteWriter(base: .allocate(capacity: 8192), capacity: 8192)
     parser = RequestHeadParser(limits: limits)
     exchange = Exchange(thread: self, server: server)
   }
@@ -51,30 +49,30 @@ final class HandlerThread {
   func dateAndServer(_ serverName: StaticBytes) -> UnsafeBufferPointer<UInt8> {
     let second = Clock.realSeconds()
     if second != serverLineSecond {
-      var writer = ByteWriter(base: serverLine, capacity: 256)
+      var writer = unsafe ByteWriter(base: serverLine, capacity: 256)
       writer.append("Date: ")
       writer.append(httpDate: second)
       writer.append("\r\n")
       if serverName.count > 0 {
         writer.append("Server: ")
-        writer.append(copying: serverName.bytes)
+        unsafe writer.append(copying: serverName.bytes)
         writer.append("\r\n")
       }
       serverLineCount = writer.count
       serverLineSecond = second
     }
-    return UnsafeBufferPointer(start: serverLine, count: serverLineCount)
+    return unsafe UnsafeBufferPointer(start: serverLine, count: serverLineCount)
   }
 }
 
 /// Bytes that live as long as the process: a setting's text, ready to be copied.
-struct StaticBytes {
+@safe struct StaticBytes {
   let bytes: UnsafeBufferPointer<UInt8>
-  var count: Int { bytes.count }
+  var count: Int { unsafe bytes.count }
 
   init(_ text: String) {
     let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: text.utf8.count)
-    _ = copy.initialize(from: text.utf8)
-    bytes = UnsafeBufferPointer(copy)
+    _ = unsafe copy.initialize(from: text.utf8)
+    unsafe bytes = UnsafeBufferPointer(copy)
   }
 }

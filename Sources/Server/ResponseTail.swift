@@ -2,7 +2,7 @@
 internal import Platform
 
 /// The rest of one response: bytes of the head, then a body (memory or a file), then an end.
-final class ResponseTail {
+@safe final class ResponseTail {
   /// What one turn of sending did.
   enum Progress {
     case done
@@ -23,9 +23,10 @@ final class ResponseTail {
   /// The object that keeps `body` alive; given back to the application when the tail is done.
   private(set) var owner: OpaquePointer?
   private var file: FileDescriptor?
+  private var fileNumber: Int32 = -1
   private var fileOffset: Int64 = 0
   private var fileRemaining: Int64 = 0
-  private var last = UnsafeRawBufferPointer(start: nil, count: 0)
+  private var last = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
   private var lastSent = 0
   /// Whether the connection goes on after the response.
   let keepsAlive: Bool
@@ -36,32 +37,34 @@ final class ResponseTail {
 
   init(keepsAlive: Bool) { self.keepsAlive = keepsAlive }
 
-  deinit { first?.deallocate() }
+  deinit { unsafe first?.deallocate() }
 
   /// Bytes that go first; copied.
   func begin(with bytes: UnsafeRawBufferPointer) {
     guard bytes.count > 0 else { return }
-    first = .allocate(capacity: bytes.count)
-    UnsafeMutableRawPointer(first!).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
+    unsafe first = .allocate(capacity: bytes.count)
+    unsafe UnsafeMutableRawPointer(first!).copyMemory(
+      from: bytes.baseAddress!, byteCount: bytes.count)
     firstCount = bytes.count
   }
 
   /// A body in memory that `owner` keeps alive.
   func setBody(_ bytes: UnsafeRawBufferPointer, owner: OpaquePointer) {
-    body = bytes.baseAddress
+    unsafe body = bytes.baseAddress
     bodyCount = bytes.count
-    self.owner = owner
+    unsafe self.owner = unsafe owner
   }
 
   /// A body in a file.
   func setFile(_ file: consuming FileDescriptor, offset: Int64, count: Int64) {
+    fileNumber = file.number
     self.file = consume file
     fileOffset = offset
     fileRemaining = count
   }
 
   /// What goes after the body: bytes of a literal, which stay.
-  func end(with last: UnsafeRawBufferPointer) { self.last = last }
+  func end(with last: UnsafeRawBufferPointer) { unsafe self.last = unsafe last }
 
   /// Sends as much as the socket takes.
   func push(_ socket: Int32) -> Progress {
@@ -70,20 +73,21 @@ final class ResponseTail {
       let transfer: Transfer
       let step: Int
       if firstSent < firstCount {
-        transfer = SocketIO.send(
+        transfer = unsafe SocketIO.send(
           socket, first! + firstSent, count: firstCount - firstSent,
           more: bodyCount > 0 || fileRemaining > 0)
         step = 0
       } else if bodyCount > 0 {
-        transfer = SocketIO.send(
+        transfer = unsafe SocketIO.send(
           socket, body!.assumingMemoryBound(to: UInt8.self), count: min(bodyCount, share))
         step = 1
       } else if fileRemaining > 0 {
         transfer = SocketIO.sendFile(
-          socket, file: file!.number, offset: fileOffset, count: Int(min(fileRemaining, Int64(share))))
+          socket, file: fileNumber, offset: fileOffset, count: Int(min(fileRemaining, Int64(share)))
+        )
         step = 2
-      } else if lastSent < last.count {
-        transfer = SocketIO.send(
+      } else if unsafe lastSent < last.count {
+        transfer = unsafe SocketIO.send(
           socket, last.baseAddress!.assumingMemoryBound(to: UInt8.self) + lastSent,
           count: last.count - lastSent)
         step = 3
@@ -105,7 +109,7 @@ final class ResponseTail {
     switch step {
     case 0: firstSent += count
     case 1:
-      body! += count
+      unsafe body! += count
       bodyCount -= count
       bodyBytesSent += Int64(count)
     case 2:

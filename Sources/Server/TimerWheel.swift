@@ -22,11 +22,11 @@ final class TimerWheel {
 
   /// Sets the deadline of connection `index`. Allocates: never.
   func schedule(_ index: Int32, deadlineMs: Int64) {
-    let connection = table[index]
-    connection.pointee.deadlineMs = deadlineMs
-    if connection.pointee.timerSlot >= 0 {
+    let connection = unsafe table[index]
+    unsafe connection.pointee.deadlineMs = deadlineMs
+    if unsafe connection.pointee.timerSlot >= 0 {
       // The slot's absolute number is the next one at or after nextSlot with this remainder.
-      let slot = Int64(connection.pointee.timerSlot)
+      let slot = unsafe Int64(connection.pointee.timerSlot)
       let offset = (slot - nextSlot % Self.slotCount + Self.slotCount) % Self.slotCount
       if (nextSlot + offset) * Self.slotMs <= deadlineMs { return }
       unlink(index)
@@ -36,8 +36,8 @@ final class TimerWheel {
 
   /// Forgets connection `index`.
   func cancel(_ index: Int32) {
-    if table[index].pointee.timerSlot >= 0 { unlink(index) }
-    table[index].pointee.deadlineMs = .max
+    if unsafe table[index].pointee.timerSlot >= 0 { unlink(index) }
+    unsafe table[index].pointee.deadlineMs = .max
   }
 
   /// Milliseconds until the next slot that holds a connection; -1 when none does.
@@ -58,7 +58,7 @@ final class TimerWheel {
         continue
       }
       unlink(index)
-      let deadline = table[index].pointee.deadlineMs
+      let deadline = unsafe table[index].pointee.deadlineMs
       if deadline <= nowMs { return index }
       if deadline != .max { link(index) }
     }
@@ -66,33 +66,33 @@ final class TimerWheel {
   }
 
   private func link(_ index: Int32) {
-    let connection = table[index]
-    guard connection.pointee.deadlineMs != .max else { return }
+    let connection = unsafe table[index]
+    guard unsafe connection.pointee.deadlineMs != .max else { return }
     // A slot comes due when its whole span is over, and never the one that is being emptied.
-    let due = connection.pointee.deadlineMs / Self.slotMs + 1
+    let due = unsafe connection.pointee.deadlineMs / Self.slotMs + 1
     let slot = min(max(due, nextSlot + 1), nextSlot + Self.slotCount - 1)
     let head = Int(slot % Self.slotCount)
-    connection.pointee.timerSlot = Int32(head)
-    connection.pointee.timerPrevious = -1
-    connection.pointee.timerNext = heads[head]
-    if heads[head] >= 0 { table[heads[head]].pointee.timerPrevious = index }
+    unsafe connection.pointee.timerSlot = Int32(head)
+    unsafe connection.pointee.timerPrevious = -1
+    unsafe connection.pointee.timerNext = heads[head]
+    if heads[head] >= 0 { unsafe table[heads[head]].pointee.timerPrevious = index }
     heads[head] = index
     scheduled += 1
   }
 
   private func unlink(_ index: Int32) {
-    let connection = table[index]
-    let next = connection.pointee.timerNext
-    let previous = connection.pointee.timerPrevious
+    let connection = unsafe table[index]
+    let next = unsafe connection.pointee.timerNext
+    let previous = unsafe connection.pointee.timerPrevious
     if previous >= 0 {
-      table[previous].pointee.timerNext = next
+      unsafe table[previous].pointee.timerNext = next
     } else {
-      heads[Int(connection.pointee.timerSlot)] = next
+      unsafe heads[Int(connection.pointee.timerSlot)] = next
     }
-    if next >= 0 { table[next].pointee.timerPrevious = previous }
-    connection.pointee.timerSlot = -1
-    connection.pointee.timerNext = -1
-    connection.pointee.timerPrevious = -1
+    if next >= 0 { unsafe table[next].pointee.timerPrevious = previous }
+    unsafe connection.pointee.timerSlot = -1
+    unsafe connection.pointee.timerNext = -1
+    unsafe connection.pointee.timerPrevious = -1
     scheduled -= 1
   }
 }

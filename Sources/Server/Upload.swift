@@ -6,7 +6,7 @@ internal import Platform
 ///
 /// The head is kept as bytes as well: it is parsed again when the body is complete, which costs less
 /// than keeping parsed heads alive.
-final class Upload {
+@safe final class Upload {
   /// What became of received bytes.
   enum Progress {
     case needMoreBytes
@@ -39,8 +39,8 @@ final class Upload {
 
   init(head bytes: UnsafePointer<UInt8>, _ parsed: RequestHead, limits: Limits) {
     headCount = parsed.length
-    head = .allocate(capacity: headCount)
-    head.update(from: bytes, count: headCount)
+    unsafe head = .allocate(capacity: headCount)
+    unsafe head.update(from: bytes, count: headCount)
     isChunked = parsed.isChunked
     remaining = parsed.isChunked ? 0 : parsed.contentLength
     self.limits = limits
@@ -51,15 +51,15 @@ final class Upload {
   }
 
   deinit {
-    head.deallocate()
-    memory?.deallocate()
+    unsafe head.deallocate()
+    unsafe memory?.deallocate()
   }
 
   /// Takes what belongs to the body from `bytes`, and moves `position` past it.
   func receive(_ bytes: UnsafeBufferPointer<UInt8>, position: inout Int) -> Progress {
     if !isChunked {
       let take = Int(min(remaining, Int64(bytes.count - position)))
-      guard store(UnsafeBufferPointer(rebasing: bytes[position..<(position + take)])) else {
+      guard unsafe store(UnsafeBufferPointer(rebasing: bytes[position..<(position + take)])) else {
         return .failed
       }
       position += take
@@ -67,12 +67,12 @@ final class Upload {
       return remaining == 0 ? .complete : .needMoreBytes
     }
     while true {
-      switch decoder.next(in: bytes, position: &position) {
+      switch unsafe decoder.next(in: bytes, position: &position) {
       case .data(let offset, let size):
         guard count + Int64(size) <= limits.bodyBytes else {
-          return .refused(Refusal(413, .bodyTooLarge))
+          return .refused(Refusal(.bodyTooLarge))
         }
-        guard store(UnsafeBufferPointer(rebasing: bytes[offset..<(offset + size)])) else {
+        guard unsafe store(UnsafeBufferPointer(rebasing: bytes[offset..<(offset + size)])) else {
           return .failed
         }
       case .needMoreBytes: return .needMoreBytes
@@ -87,11 +87,11 @@ final class Upload {
     let take = Int(min(count - readPosition, Int64(buffer.count)))
     guard take > 0 else { return 0 }
     if let file {
-      let got = file.read(into: buffer, at: readPosition)
+      let got = unsafe file.read(into: buffer, at: readPosition)
       readPosition += Int64(max(0, got))
       return got > 0 ? got : -1
     }
-    buffer.baseAddress!.copyMemory(from: memory! + Int(readPosition), byteCount: take)
+    unsafe buffer.baseAddress!.copyMemory(from: memory! + Int(readPosition), byteCount: take)
     readPosition += Int64(take)
     return take
   }
@@ -100,20 +100,22 @@ final class Upload {
     guard let source = bytes.baseAddress, bytes.count > 0 else { return true }
     if file == nil, Int(count) + bytes.count <= limits.memoryBytes {
       grow(Int(count) + bytes.count)
-      (memory! + Int(count)).update(from: source, count: bytes.count)
+      unsafe (memory! + Int(count)).update(from: source, count: bytes.count)
       count += Int64(bytes.count)
       return true
     }
     do throws(SystemCallError) {
       if file == nil {
         let spool = try TemporaryFile(directory: limits.directory)
-        if let memory { try spool.append(UnsafeBufferPointer(start: memory, count: Int(count))) }
-        memory?.deallocate()
-        memory = nil
+        if let memory = unsafe memory {
+          unsafe try spool.append(UnsafeBufferPointer(start: memory, count: Int(count)))
+        }
+        unsafe memory?.deallocate()
+        unsafe memory = nil
         memoryCapacity = 0
         file = spool
       }
-      try file!.append(bytes)
+      unsafe try file!.append(bytes)
     } catch {
       ErrorLog.write(
         .error,
@@ -131,11 +133,11 @@ final class Upload {
     while capacity < needed { capacity *= 2 }
     capacity = min(capacity, max(limits.memoryBytes, needed))
     let grown = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
-    if let memory {
-      grown.update(from: memory, count: Int(count))
-      memory.deallocate()
+    if let memory = unsafe memory {
+      unsafe grown.update(from: memory, count: Int(count))
+      unsafe memory.deallocate()
     }
-    memory = grown
+    unsafe memory = unsafe grown
     memoryCapacity = capacity
   }
 }

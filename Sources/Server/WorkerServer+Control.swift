@@ -29,7 +29,8 @@ extension WorkerServer {
     case .reopenLogs:
       // First the error log, then the access log where there is one.
       if let first = descriptors.first {
-        LogDescriptors.replaceStandardError(with: FileDescriptor(owning: first))
+        let file = FileDescriptor(owning: first)
+        try? file.install(as: 2)
       }
       if descriptors.count > 1 {
         let second = FileDescriptor(owning: descriptors[1])
@@ -59,8 +60,8 @@ extension WorkerServer {
     listenAgainMs = .max
     guard mode == .stop else { return }
     table.forEach { index in
-      let connection = table[index]
-      if connection.pointee.phase == .waiting && connection.pointee.inputCount == 0 {
+      let connection = unsafe table[index]
+      if unsafe connection.pointee.phase == .waiting && connection.pointee.inputCount == 0 {
         close(index)
       }
     }

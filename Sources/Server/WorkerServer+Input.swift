@@ -1,6 +1,8 @@
 // WorkerServer+Input: from accepted connections and received bytes to whole requests. Assembly.
+internal import Configuration
 internal import HTTP1
 internal import Platform
+internal import Scoreboard
 
 extension WorkerServer {
   // MARK: Accepting.
@@ -79,11 +81,11 @@ extension WorkerServer {
       SocketIO.close(socket)
       return
     }
-    let connection = table[index]
-    connection.pointee.isUnixSocket = isUnix
+    let connection = unsafe table[index]
+    unsafe connection.pointee.isUnixSocket = isUnix
     if !isUnix {
-      connection.pointee.peer = EndpointText(.peer, of: socket)
-      connection.pointee.local = EndpointText(.local, of: socket)
+      unsafe connection.pointee.peer = EndpointText(.peer, of: socket)
+      unsafe connection.pointee.local = EndpointText(.local, of: socket)
     }
     do {
       try epoll.add(
@@ -93,50 +95,52 @@ extension WorkerServer {
       return
     }
     slot.setConnections(table.count)
-    connection.pointee.readBeganMs = nowMs
+    unsafe connection.pointee.readBeganMs = nowMs
     timers.schedule(index, deadlineMs: nowMs + settings.headTimeoutMs)
-    if drainMode != .none { connection.pointee.closesAfterResponse = true }
+    if drainMode != .none { unsafe connection.pointee.closesAfterResponse = true }
   }
 
   // MARK: Receiving.
 
   /// Reads what has arrived and serves what is whole. False when the role was lost.
   func receive(_ index: Int32, _ thread: HandlerThread) -> Bool {
-    let connection = table[index]
-    let generation = connection.pointee.generation
-    connection.pointee.hasNews = false
+    let connection = unsafe table[index]
+    let generation = unsafe connection.pointee.generation
+    unsafe connection.pointee.hasNews = false
     while true {
       let transfer: Transfer
       let capacity: Int
-      let usesOwnInput = connection.pointee.inputCount > 0
+      let usesOwnInput = unsafe connection.pointee.inputCount > 0
       if usesOwnInput {
-        connection.pointee.reserve(2048)
-        capacity = connection.pointee.inputCapacity - connection.pointee.inputCount
-        transfer = SocketIO.receive(
+        unsafe connection.pointee.reserve(2048)
+        capacity = unsafe connection.pointee.inputCapacity - connection.pointee.inputCount
+        transfer = unsafe SocketIO.receive(
           connection.pointee.socket,
           into: connection.pointee.input! + connection.pointee.inputCount, capacity: capacity)
       } else {
         capacity = HandlerThread.readCapacity
-        transfer = SocketIO.receive(
+        transfer = unsafe SocketIO.receive(
           connection.pointee.socket, into: thread.input, capacity: capacity)
       }
       switch transfer {
       case .moved(let count):
-        connection.pointee.receivedBytes += count
+        unsafe connection.pointee.receivedBytes += count
         let holds: Bool
         if usesOwnInput {
-          connection.pointee.inputCount += count
-          holds = consume(
+          unsafe connection.pointee.inputCount += count
+          holds = unsafe consume(
             index, thread, connection.pointee.input!, count: connection.pointee.inputCount)
         } else {
-          holds = consume(index, thread, thread.input, count: count)
+          holds = unsafe consume(index, thread, thread.input, count: count)
         }
         guard holds else { return false }
-        guard connection.pointee.generation == generation, connection.pointee.isReading else {
+        guard unsafe connection.pointee.generation == generation,
+          unsafe connection.pointee.isReading
+        else {
           return true
         }
         // A short read emptied the socket (epoll(7)); only an end of file could be behind it.
-        if count < capacity && !connection.pointee.peerClosed { return true }
+        if unsafe count < capacity && !connection.pointee.peerClosed { return true }
       case .wouldBlock:
         return true
       case .peerClosed, .failed:
@@ -148,17 +152,19 @@ extension WorkerServer {
 
   /// Goes on with bytes that were kept, then with what the socket has. False when the role was lost.
   func resume(_ index: Int32, _ thread: HandlerThread) -> Bool {
-    let connection = table[index]
-    let generation = connection.pointee.generation
-    if connection.pointee.inputCount > 0 {
+    let connection = unsafe table[index]
+    let generation = unsafe connection.pointee.generation
+    if unsafe connection.pointee.inputCount > 0 {
       guard
-        consume(index, thread, connection.pointee.input!, count: connection.pointee.inputCount)
+        unsafe consume(
+          index, thread, connection.pointee.input!, count: connection.pointee.inputCount)
       else { return false }
-      guard connection.pointee.generation == generation, connection.pointee.isReading else {
+      guard unsafe connection.pointee.generation == generation, unsafe connection.pointee.isReading
+      else {
         return true
       }
     }
-    if connection.pointee.hasNews || connection.pointee.peerClosed {
+    if unsafe connection.pointee.hasNews || connection.pointee.peerClosed {
       return receive(index, thread)
     }
     return true
@@ -168,37 +174,37 @@ extension WorkerServer {
   private func consume(
     _ index: Int32, _ thread: HandlerThread, _ bytes: UnsafeMutablePointer<UInt8>, count: Int
   ) -> Bool {
-    let connection = table[index]
+    let connection = unsafe table[index]
     var position = 0
     while true {
-      if connection.pointee.phase == .readingBody {
-        switch feedUpload(index, thread, bytes, count: count, position: &position) {
+      if unsafe connection.pointee.phase == .readingBody {
+        switch unsafe feedUpload(index, thread, bytes, count: count, position: &position) {
         case .holds: return true
         case .lostRole: return false
         case .next: continue
         }
       }
       if position == count {
-        connection.pointee.dropInput()
+        unsafe connection.pointee.dropInput()
         awaitRequest(index)
         return true
       }
-      let start = bytes + position
-      switch thread.parser.parse(
+      let start = unsafe bytes + position
+      switch unsafe thread.parser.parse(
         UnsafeBufferPointer(start: start, count: count - position),
         scanner: &connection.pointee.scanner)
       {
       case .needMoreBytes:
-        connection.pointee.keep(start, count: count - position)
+        unsafe connection.pointee.keep(start, count: count - position)
         awaitHead(index)
         return true
       case .refused(let refusal):
-        connection.pointee.dropInput()
+        unsafe connection.pointee.dropInput()
         refuse(index, thread, refusal)
         return true
       case .complete:
-        connection.pointee.scanner = HeadScanner()
-        switch serve(index, thread, start, count: count - position) {
+        unsafe connection.pointee.scanner = HeadScanner()
+        switch unsafe serve(index, thread, start, count: count - position) {
         case .served(let rest): position = count - rest
         case .collecting(let used): position += used
         case .handedOver: return true
@@ -217,28 +223,32 @@ extension WorkerServer {
     _ index: Int32, _ thread: HandlerThread, _ bytes: UnsafeMutablePointer<UInt8>, count: Int,
     position: inout Int
   ) -> Fed {
-    let connection = table[index]
-    let upload = connection.pointee.upload!.takeUnretainedValue()
-    switch upload.receive(UnsafeBufferPointer(start: bytes, count: count), position: &position) {
+    let connection = unsafe table[index]
+    let upload = unsafe connection.pointee.upload!.takeUnretainedValue()
+    switch unsafe upload.receive(
+      UnsafeBufferPointer(start: bytes, count: count), position: &position)
+    {
     case .needMoreBytes:
-      connection.pointee.dropInput()
-      timers.schedule(
+      unsafe connection.pointee.dropInput()
+      unsafe timers.schedule(
         index,
         deadlineMs: bodyDeadlineMs(
           beganMs: connection.pointee.readBeganMs, received: connection.pointee.receivedBytes))
       return .holds
     case .refused(let refusal):
-      connection.pointee.dropInput()
+      unsafe connection.pointee.dropInput()
       refuse(index, thread, refusal)
       return .holds
     case .failed:
-      connection.pointee.dropInput()
-      refuse(index, thread, Refusal(500, .bodyNotStored))
+      unsafe connection.pointee.dropInput()
+      refuse(index, thread, Refusal(.bodyNotStored))
       return .holds
     case .complete:
-      connection.pointee.upload!.release()
-      connection.pointee.upload = nil
-      switch serve(upload, index, thread, rest: bytes + position, restCount: count - position) {
+      unsafe connection.pointee.upload!.release()
+      unsafe connection.pointee.upload = nil
+      switch unsafe serve(
+        upload, index, thread, rest: bytes + position, restCount: count - position)
+      {
       case .served, .collecting: return .next
       case .handedOver: return .holds
       case .lostRole: return .lostRole
@@ -250,24 +260,24 @@ extension WorkerServer {
 
   /// The connection waits for its next request.
   private func awaitRequest(_ index: Int32) {
-    let connection = table[index]
-    connection.pointee.phase = .waiting
-    if connection.pointee.answered > 0 {
+    let connection = unsafe table[index]
+    unsafe connection.pointee.phase = .waiting
+    if unsafe connection.pointee.answered > 0 {
       timers.schedule(index, deadlineMs: nowMs + settings.keepAliveMs)
     }
   }
 
   /// The connection waits for the rest of a head (mod_reqtimeout: header=20-40,MinRate=500).
   private func awaitHead(_ index: Int32) {
-    let connection = table[index]
-    if connection.pointee.phase != .readingHead {
-      connection.pointee.phase = .readingHead
-      if connection.pointee.answered > 0 { connection.pointee.readBeganMs = nowMs }
-      connection.pointee.receivedBytes = connection.pointee.inputCount
+    let connection = unsafe table[index]
+    if unsafe connection.pointee.phase != .readingHead {
+      unsafe connection.pointee.phase = .readingHead
+      if unsafe connection.pointee.answered > 0 { unsafe connection.pointee.readBeganMs = nowMs }
+      unsafe connection.pointee.receivedBytes = unsafe connection.pointee.inputCount
     }
-    let bonus = Int64(connection.pointee.receivedBytes / max(1, settings.headMinRate)) * 1000
+    let bonus = unsafe Int64(connection.pointee.receivedBytes / max(1, settings.headMinRate)) * 1000
     let allowed = min(settings.headTimeoutMs + bonus, settings.headTimeoutMaxMs)
-    timers.schedule(
+    unsafe timers.schedule(
       index,
       deadlineMs: settings.headTimeoutMs == 0
         ? .max - 1 : connection.pointee.readBeganMs + allowed)
@@ -275,11 +285,11 @@ extension WorkerServer {
 
   /// Begins to collect a body (mod_reqtimeout: body=20,MinRate=500).
   func awaitBody(_ index: Int32, _ upload: Upload) {
-    let connection = table[index]
-    connection.pointee.phase = .readingBody
-    connection.pointee.upload = Unmanaged.passRetained(upload)
-    connection.pointee.readBeganMs = nowMs
-    connection.pointee.receivedBytes = 0
+    let connection = unsafe table[index]
+    unsafe connection.pointee.phase = .readingBody
+    unsafe connection.pointee.upload = unsafe Unmanaged.passRetained(upload)
+    unsafe connection.pointee.readBeganMs = nowMs
+    unsafe connection.pointee.receivedBytes = 0
     timers.schedule(index, deadlineMs: bodyDeadlineMs(beganMs: nowMs, received: 0))
   }
 
@@ -292,22 +302,22 @@ extension WorkerServer {
 
   /// The deadline of connection `index` is over.
   func expire(_ index: Int32, _ thread: HandlerThread) {
-    switch table[index].pointee.phase {
+    switch unsafe table[index].pointee.phase {
     case .free, .inApplication:
       break
     case .waiting, .lingering:
       close(index)
     case .readingHead:
-      refuse(index, thread, Refusal(408, .headTooSlow))
+      refuse(index, thread, Refusal(.headTimedOut))
     case .readingBody:
-      refuse(index, thread, Refusal(408, .bodyTooSlow))
+      refuse(index, thread, Refusal(.bodyTimedOut))
     case .sending:
       ErrorLog.write(
         .info,
         "A client took no byte of its response for \(settings.writeTimeoutMs) ms "
           + "(--write-timeout); its connection is closed.")
-      table[index].pointee.isBroken = true
-      table[index].pointee.resetsOnClose = true
+      unsafe table[index].pointee.isBroken = true
+      unsafe table[index].pointee.resetsOnClose = true
       close(index)
     }
   }

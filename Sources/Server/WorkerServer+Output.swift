@@ -1,36 +1,38 @@
 // WorkerServer+Output: what is sent after the application is done, and how connections end. Assembly.
+internal import Configuration
 internal import HTTP1
 internal import Platform
+internal import Scoreboard
 
 extension WorkerServer {
   /// Lets a connection go on that a handler thread is done with. False when the role was lost.
   func goOn(_ index: Int32, _ thread: HandlerThread) -> Bool {
-    let connection = table[index]
-    connection.pointee.isQueued = false
-    if connection.pointee.phase == .sending { return pushTail(index, thread) }
-    guard connection.pointee.isReadyForNext else {
+    let connection = unsafe table[index]
+    unsafe connection.pointee.isQueued = false
+    if unsafe connection.pointee.phase == .sending { return pushTail(index, thread) }
+    guard unsafe connection.pointee.isReadyForNext else {
       settle(index)
       // The socket may have become writable while nobody watched it.
-      return table[index].pointee.phase == .sending ? pushTail(index, thread) : true
+      return unsafe table[index].pointee.phase == .sending ? pushTail(index, thread) : true
     }
     return next(index, thread)
   }
 
   /// The response is over: waits for the next request, or serves it if it is here already.
   private func next(_ index: Int32, _ thread: HandlerThread) -> Bool {
-    let connection = table[index]
-    connection.pointee.phase = .waiting
+    let connection = unsafe table[index]
+    unsafe connection.pointee.phase = .waiting
     timers.schedule(index, deadlineMs: nowMs + settings.keepAliveMs)
     return resume(index, thread)
   }
 
   /// Sends on, tears down or ends a connection that is not ready for another request.
   func settle(_ index: Int32) {
-    let connection = table[index]
-    if connection.pointee.isBroken {
+    let connection = unsafe table[index]
+    if unsafe connection.pointee.isBroken {
       close(index)
-    } else if connection.pointee.tail != nil {
-      connection.pointee.phase = .sending
+    } else if unsafe connection.pointee.tail != nil {
+      unsafe connection.pointee.phase = .sending
       timers.schedule(index, deadlineMs: nowMs + settings.writeTimeoutMs)
     } else {
       beginClose(index)
@@ -39,9 +41,9 @@ extension WorkerServer {
 
   /// Sends more of a response. False when the role was lost by what came after it.
   func pushTail(_ index: Int32, _ thread: HandlerThread) -> Bool {
-    let connection = table[index]
-    let tail = connection.pointee.tail!.takeUnretainedValue()
-    switch tail.push(connection.pointee.socket) {
+    let connection = unsafe table[index]
+    let tail = unsafe connection.pointee.tail!.takeUnretainedValue()
+    switch unsafe tail.push(connection.pointee.socket) {
     case .blocked:
       timers.schedule(index, deadlineMs: nowMs + settings.writeTimeoutMs)
       return true
@@ -50,13 +52,13 @@ extension WorkerServer {
       handBack(index)
       return true
     case .clientLeft:
-      connection.pointee.isBroken = true
+      unsafe connection.pointee.isBroken = true
       close(index)
       return true
     case .done:
-      if !tail.keepsAlive { connection.pointee.closesAfterResponse = true }
+      if !tail.keepsAlive { unsafe connection.pointee.closesAfterResponse = true }
       dropTail(index, aborted: false)
-      guard connection.pointee.isReadyForNext else {
+      guard unsafe connection.pointee.isReadyForNext else {
         beginClose(index)
         return true
       }
@@ -65,43 +67,45 @@ extension WorkerServer {
   }
 
   private func dropTail(_ index: Int32, aborted: Bool) {
-    let connection = table[index]
-    guard let unmanaged = connection.pointee.tail else { return }
-    connection.pointee.tail = nil
-    let tail = unmanaged.takeRetainedValue()
-    if let owner = tail.owner { releases.append(owner) }
+    let connection = unsafe table[index]
+    guard let unmanaged = unsafe connection.pointee.tail else { return }
+    unsafe connection.pointee.tail = nil
+    let tail = unsafe unmanaged.takeRetainedValue()
+    if let owner = unsafe tail.owner { unsafe releases.append(owner) }
     if let record = tail.record, let accessLog {
-      record.complete(
+      unsafe record.complete(
         connection, bodyBytes: tail.bodyBytesSent, aborted: aborted, writer: accessLog)
     }
   }
 
   /// Gives lent objects back; on a handler thread, which may take the application's locks.
   func releaseOwners(_ thread: HandlerThread) {
-    for owner in releases { application.release(owner: owner, thread: thread.index) }
-    releases.removeAll(keepingCapacity: true)
+    for unsafeowner in unsafe releases {
+      unsafe application.release(owner: owner, thread: thread.index)
+    }
+    unsafe releases.removeAll(keepingCapacity: true)
   }
 
   // MARK: Ends.
 
   /// Answers with an error page instead of serving, and ends the connection.
   func refuse(_ index: Int32, _ thread: HandlerThread, _ refusal: Refusal) {
-    let connection = table[index]
+    let connection = unsafe table[index]
     ErrorLog.write(
       .info,
-      "Refused a request of \(connection.peerDescription) with \(refusal.status): "
+      unsafe "Refused a request of \(connection.peerDescription) with \(refusal.status): "
         + "\(refusal.reason.sentence)")
-    if let upload = connection.pointee.upload {
-      upload.release()
-      connection.pointee.upload = nil
+    if let upload = unsafe connection.pointee.upload {
+      unsafe upload.release()
+      unsafe connection.pointee.upload = nil
     }
-    connection.pointee.closesAfterResponse = true
-    connection.pointee.lingers = true
+    unsafe connection.pointee.closesAfterResponse = true
+    unsafe connection.pointee.lingers = true
     let exchange = thread.exchange!
-    exchange.openRefused(connection, requestID: nextRequestID())
+    unsafe exchange.openRefused(connection, requestID: nextRequestID())
     exchange.respond(status: refusal.status)
     log(exchange)
-    connection.pointee.take(exchange)
+    unsafe connection.pointee.take(exchange)
     exchange.tail = nil
     settle(index)
   }
@@ -110,34 +114,34 @@ extension WorkerServer {
   /// closing with unread bytes resets the connection and may destroy the response on its way
   /// (RFC 9112, section 9.6).
   private func beginClose(_ index: Int32) {
-    let connection = table[index]
-    guard connection.pointee.lingers, settings.lingeringCloseMs > 0 else {
+    let connection = unsafe table[index]
+    guard unsafe connection.pointee.lingers, settings.lingeringCloseMs > 0 else {
       close(index)
       return
     }
-    connection.pointee.dropInput()
-    connection.pointee.phase = .lingering
-    SocketIO.finishSending(connection.pointee.socket)
+    unsafe connection.pointee.dropInput()
+    unsafe connection.pointee.phase = .lingering
+    unsafe SocketIO.finishSending(connection.pointee.socket)
     timers.schedule(index, deadlineMs: nowMs + settings.lingeringCloseMs)
     drainLingering(index)
   }
 
   /// Throws away what a lingering client sends, until it closes.
   func drainLingering(_ index: Int32) {
-    if SocketIO.discard(table[index].pointee.socket) != .wouldBlock { close(index) }
+    if unsafe SocketIO.discard(table[index].pointee.socket) != .wouldBlock { close(index) }
   }
 
   /// Closes the socket and gives back everything the connection holds.
   func close(_ index: Int32) {
-    let connection = table[index]
+    let connection = unsafe table[index]
     dropTail(index, aborted: true)
-    if let upload = connection.pointee.upload { upload.release() }
-    connection.pointee.dropInput()
+    if let upload = unsafe connection.pointee.upload { unsafe upload.release() }
+    unsafe connection.pointee.dropInput()
     timers.cancel(index)
-    if connection.pointee.resetsOnClose {
-      SocketIO.reset(connection.pointee.socket)
+    if unsafe connection.pointee.resetsOnClose {
+      unsafe SocketIO.reset(connection.pointee.socket)
     } else {
-      SocketIO.close(connection.pointee.socket)
+      unsafe SocketIO.close(connection.pointee.socket)
     }
     table.close(index)
     slot.setConnections(table.count)
@@ -148,7 +152,7 @@ extension WorkerServer {
 extension UnsafeMutablePointer<Connection> {
   /// The client's address for messages.
   var peerDescription: String {
-    pointee.isUnixSocket
+    unsafe pointee.isUnixSocket
       ? "a client on a Unix socket" : String(decoding: peerText, as: UTF8.self)
   }
 }

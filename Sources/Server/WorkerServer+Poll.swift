@@ -1,5 +1,7 @@
 // WorkerServer+Poll: the threads of a worker and the loop that one of them runs. Assembly.
+internal import Configuration
 internal import Platform
+internal import Synchronization
 
 extension WorkerServer {
   /// Longest stay inside the application before the role is taken away, while requests are short.
@@ -84,7 +86,7 @@ extension WorkerServer {
       }
       if nowMs >= listenAgainMs { listen() }
       if retireAfter != .max && served.load(ordering: .relaxed) >= retireAfter { retire() }
-      if !releases.isEmpty && !thread.isMonitor { releaseOwners(thread) }
+      if unsafe !releases.isEmpty && !thread.isMonitor { releaseOwners(thread) }
       if let accessLog, nowMs >= accessLog.dueMs { accessLog.flush() }
       if finishIfDrained() { return }
       if thread.isMonitor {
@@ -126,17 +128,17 @@ extension WorkerServer {
     }
     let index = table.index(of: token)
     guard index >= 0 else { return true }
-    let connection = table[index]
-    if events.contains(.peerClosed) { connection.pointee.peerClosed = true }
-    switch connection.pointee.phase {
+    let connection = unsafe table[index]
+    if events.contains(.peerClosed) { unsafe connection.pointee.peerClosed = true }
+    switch unsafe connection.pointee.phase {
     case .free:
       return true
     case .inApplication:
-      connection.pointee.hasNews = true
+      unsafe connection.pointee.hasNews = true
       return true
     case .sending:
-      connection.pointee.hasNews = true
-      return connection.pointee.isQueued || pushTail(index, thread)
+      unsafe connection.pointee.hasNews = true
+      return unsafe connection.pointee.isQueued || pushTail(index, thread)
     case .lingering:
       drainLingering(index)
       return true
@@ -164,7 +166,7 @@ extension WorkerServer {
       if isReturned {
         guard goOn(index, thread) else { return false }
       } else {
-        table[index].pointee.phase = .waiting
+        unsafe table[index].pointee.phase = .waiting
         guard resume(index, thread) else { return false }
       }
     }

@@ -1,6 +1,10 @@
 // WorkerServer+Serve: a whole request to its response. Assembly.
+internal import Configuration
 internal import HTTP1
 internal import Platform
+internal import Scoreboard
+internal import StaticFiles
+internal import Synchronization
 
 extension WorkerServer {
   /// What became of a request.
@@ -19,36 +23,36 @@ extension WorkerServer {
   func serve(
     _ index: Int32, _ thread: HandlerThread, _ bytes: UnsafeMutablePointer<UInt8>, count: Int
   ) -> Served {
-    let connection = table[index]
+    let connection = unsafe table[index]
     let length = thread.parser.head.length
     let exchange = thread.exchange!
     guard thread.parser.head.hasBody else {
-      exchange.open(connection, head: bytes, requestID: nextRequestID())
-      return answer(index, thread, rest: bytes + length, restCount: count - length)
+      unsafe exchange.open(connection, head: bytes, requestID: nextRequestID())
+      return unsafe answer(index, thread, rest: bytes + length, restCount: count - length)
     }
     let head = thread.parser.head
     guard head.contentLength <= settings.limitRequestBody else {
-      refuse(index, thread, Refusal(413, .bodyTooLarge))
+      refuse(index, thread, Refusal(.bodyTooLarge))
       return .handedOver
     }
     if !head.isChunked && head.contentLength <= Int64(count - length) {
       let body = Int(head.contentLength)
-      exchange.open(connection, head: bytes, requestID: nextRequestID())
+      unsafe exchange.open(connection, head: bytes, requestID: nextRequestID())
       exchange.bodyLength = head.contentLength
-      exchange.body = .memory(bytes + length, count: body)
-      return answer(
+      exchange.body = unsafe .memory(bytes + length, count: body)
+      return unsafe answer(
         index, thread, rest: bytes + length + body, restCount: count - length - body)
     }
-    if head.expectsContinue && !thread.isMonitor && mount(thread, bytes) < 0 {
-      return serveLive(index, thread, bytes, count: count)
+    if unsafe head.expectsContinue && !thread.isMonitor && mount(thread, bytes) < 0 {
+      return unsafe serveLive(index, thread, bytes, count: count)
     }
     if head.expectsContinue {
       // Nobody here can run the application: the body is collected like any other.
       let line: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
-      _ = SocketIO.send(
+      _ = unsafe SocketIO.send(
         connection.pointee.socket, line.utf8Start, count: line.utf8CodeUnitCount)
     }
-    awaitBody(index, Upload(head: bytes, head, limits: uploadLimits))
+    unsafe awaitBody(index, Upload(head: bytes, head, limits: uploadLimits))
     return .collecting(length)
   }
 
@@ -56,25 +60,25 @@ extension WorkerServer {
   private func serveLive(
     _ index: Int32, _ thread: HandlerThread, _ bytes: UnsafeMutablePointer<UInt8>, count: Int
   ) -> Served {
-    let connection = table[index]
+    let connection = unsafe table[index]
     let head = thread.parser.head
-    var start = bytes
-    if bytes != thread.input {
+    var start = unsafe bytes
+    if unsafe bytes != thread.input {
       // The body is received behind the head in the thread's own buffer.
       guard count <= HandlerThread.readCapacity else {
-        awaitBody(index, Upload(head: bytes, head, limits: uploadLimits))
+        unsafe awaitBody(index, Upload(head: bytes, head, limits: uploadLimits))
         return .collecting(head.length)
       }
-      thread.input.update(from: bytes, count: count)
-      connection.pointee.dropInput()
-      start = thread.input
+      unsafe thread.input.update(from: bytes, count: count)
+      unsafe connection.pointee.dropInput()
+      unsafe start = unsafe thread.input
     }
     let exchange = thread.exchange!
-    exchange.open(connection, head: start, requestID: nextRequestID())
+    unsafe exchange.open(connection, head: start, requestID: nextRequestID())
     exchange.bodyLength = head.isChunked ? -1 : head.contentLength
     let live = LiveBody(head, base: head.length, end: count, nowMs: nowMs)
     exchange.body = .live(live)
-    return answer(index, thread, rest: start + count, restCount: 0, live: live)
+    return unsafe answer(index, thread, rest: start + count, restCount: 0, live: live)
   }
 
   /// Serves a request whose body was collected; `rest` are the bytes behind it.
@@ -82,21 +86,21 @@ extension WorkerServer {
     _ upload: Upload, _ index: Int32, _ thread: HandlerThread,
     rest: UnsafeMutablePointer<UInt8>, restCount: Int
   ) -> Served {
-    if thread.isMonitor && mount(thread, nil) < 0 {
-      return enqueue(index, upload: upload, rest: rest, restCount: restCount)
+    if unsafe thread.isMonitor && mount(thread, nil) < 0 {
+      return unsafe enqueue(index, upload: upload, rest: rest, restCount: restCount)
     }
     openCollected(index, thread, upload)
-    return answer(index, thread, rest: rest, restCount: restCount)
+    return unsafe answer(index, thread, rest: rest, restCount: restCount)
   }
 
   private func openCollected(_ index: Int32, _ thread: HandlerThread, _ upload: Upload) {
     var scanner = HeadScanner()
     guard
-      case .complete = thread.parser.parse(
+      case .complete = unsafe thread.parser.parse(
         UnsafeBufferPointer(start: upload.head, count: upload.headCount), scanner: &scanner)
     else { fatalError("a head that was parsed once is parsed again") }
     let exchange = thread.exchange!
-    exchange.open(table[index], head: upload.head, requestID: nextRequestID())
+    unsafe exchange.open(table[index], head: upload.head, requestID: nextRequestID())
     exchange.bodyLength = upload.count
     exchange.body = .collected(upload)
   }
@@ -109,23 +113,23 @@ extension WorkerServer {
     live: LiveBody? = nil
   ) -> Served {
     let exchange = thread.exchange!
-    let connection = table[index]
+    let connection = unsafe table[index]
     if answerHere(index, thread) {
-      return conclude(index, thread, rest: rest, restCount: restCount)
+      return unsafe conclude(index, thread, rest: rest, restCount: restCount)
     }
     if thread.isMonitor {
-      let whole = UnsafeMutablePointer(mutating: exchange.headBytes)
-      return enqueue(index, upload: nil, rest: whole, restCount: rest + restCount - whole)
+      let whole = unsafe UnsafeMutablePointer(mutating: exchange.headBytes)
+      return unsafe enqueue(index, upload: nil, rest: whole, restCount: rest + restCount - whole)
     }
-    connection.pointee.phase = .inApplication
+    unsafe connection.pointee.phase = .inApplication
     let holds = runApplication(thread)
     if let live {
       // Bytes behind a body that was read belong to the next request; they stand elsewhere.
-      return conclude(
+      return unsafe conclude(
         index, thread, rest: thread.input + live.start,
         restCount: live.isComplete ? live.end - live.start : 0, holdsRole: holds, restMoved: true)
     }
-    return conclude(index, thread, rest: rest, restCount: restCount, holdsRole: holds)
+    return unsafe conclude(index, thread, rest: rest, restCount: restCount, holdsRole: holds)
   }
 
   /// Runs the application, and returns whether the thread still holds the role.
@@ -156,18 +160,18 @@ extension WorkerServer {
     holdsRole: Bool = true, restMoved: Bool = false
   ) -> Served {
     let exchange = thread.exchange!
-    let connection = table[index]
+    let connection = unsafe table[index]
     log(exchange)
-    connection.pointee.take(exchange)
+    unsafe connection.pointee.take(exchange)
     exchange.tail = nil
     exchange.body = .none
     if retireAfter != .max { served.wrappingAdd(1, ordering: .relaxed) }
-    if holdsRole && !restMoved && connection.pointee.isReadyForNext {
-      connection.pointee.phase = .waiting
+    if unsafe holdsRole && !restMoved && connection.pointee.isReadyForNext {
+      unsafe connection.pointee.phase = .waiting
       return .served(rest: restCount)
     }
-    connection.pointee.keep(rest, count: restCount)
-    if holdsRole && !connection.pointee.isReadyForNext {
+    unsafe connection.pointee.keep(rest, count: restCount)
+    if unsafe holdsRole && !connection.pointee.isReadyForNext {
       settle(index)
       return .handedOver
     }
@@ -188,7 +192,7 @@ extension WorkerServer {
         status: 200, field: "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH")
       return true
     default:
-      let mount = mount(thread, nil)
+      let mount = unsafe mount(thread, nil)
       guard mount >= 0 else { return false }
       exchange.respond(from: staticSite, mount: mount)
       return true
@@ -199,8 +203,8 @@ extension WorkerServer {
   private func mount(_ thread: HandlerThread, _ bytes: UnsafeMutablePointer<UInt8>?) -> Int {
     guard !staticSite.isEmpty else { return -1 }
     let head = thread.parser.head
-    let start = bytes.map { UnsafePointer($0) } ?? thread.exchange.headBytes
-    return staticSite.mount(
+    let start = unsafe bytes.map { unsafe UnsafePointer($0) } ?? thread.exchange.headBytes
+    return unsafe staticSite.mount(
       for: UnsafeBufferPointer(start: start + Int(head.path.offset), count: Int(head.path.count)))
   }
 
@@ -210,11 +214,11 @@ extension WorkerServer {
   private func enqueue(
     _ index: Int32, upload: Upload?, rest: UnsafeMutablePointer<UInt8>, restCount: Int
   ) -> Served {
-    let connection = table[index]
-    connection.pointee.phase = .inApplication
-    connection.pointee.isQueued = true
-    if let upload { connection.pointee.upload = Unmanaged.passRetained(upload) }
-    connection.pointee.keep(rest, count: restCount)
+    let connection = unsafe table[index]
+    unsafe connection.pointee.phase = .inApplication
+    unsafe connection.pointee.isQueued = true
+    if let upload { unsafe connection.pointee.upload = unsafe Unmanaged.passRetained(upload) }
+    unsafe connection.pointee.keep(rest, count: restCount)
     lock.take()
     ready.push(index)
     lock.give()
@@ -224,34 +228,34 @@ extension WorkerServer {
 
   /// Answers a request from the ready queue, without the role.
   func serveQueued(_ index: Int32, _ thread: HandlerThread) {
-    let connection = table[index]
-    connection.pointee.isQueued = false
+    let connection = unsafe table[index]
+    unsafe connection.pointee.isQueued = false
     let exchange = thread.exchange!
-    let bytes = connection.pointee.input
-    let count = connection.pointee.inputCount
-    var rest = bytes ?? thread.input
+    let bytes = unsafe connection.pointee.input
+    let count = unsafe connection.pointee.inputCount
+    var rest = unsafe bytes ?? thread.input
     var restCount = count
-    if let waiting = connection.pointee.upload {
-      connection.pointee.upload = nil
-      openCollected(index, thread, waiting.takeRetainedValue())
+    if let waiting = unsafe connection.pointee.upload {
+      unsafe connection.pointee.upload = nil
+      unsafe openCollected(index, thread, waiting.takeRetainedValue())
     } else {
       var scanner = HeadScanner()
-      guard let bytes,
-        case .complete = thread.parser.parse(
+      guard let bytes = unsafe bytes,
+        case .complete = unsafe thread.parser.parse(
           UnsafeBufferPointer(start: bytes, count: count), scanner: &scanner)
       else { fatalError("a request that was parsed once is parsed again") }
       let head = thread.parser.head
       let body = max(0, Int(head.contentLength))
-      exchange.open(connection, head: bytes, requestID: nextRequestID())
+      unsafe exchange.open(connection, head: bytes, requestID: nextRequestID())
       exchange.bodyLength = Int64(body)
-      if body > 0 { exchange.body = .memory(bytes + head.length, count: body) }
-      rest = bytes + head.length + body
+      if body > 0 { exchange.body = unsafe .memory(bytes + head.length, count: body) }
+      unsafe rest = unsafe bytes + head.length + body
       restCount = count - head.length - body
     }
     let began = Clock.monotonicMicroseconds()
     call(thread, nowMs: began / 1000)
     noteDuration(Clock.monotonicMicroseconds() - began)
-    _ = conclude(index, thread, rest: rest, restCount: restCount, holdsRole: false)
+    _ = unsafe conclude(index, thread, rest: rest, restCount: restCount, holdsRole: false)
   }
 
   /// Learns from a request that ran without the role whether requests are slow.
@@ -263,7 +267,7 @@ extension WorkerServer {
 
   /// Gives a connection to the holder of the role, which lets it go on. Any thread.
   func handBack(_ index: Int32) {
-    table[index].pointee.isQueued = true
+    unsafe table[index].pointee.isQueued = true
     lock.take()
     returned.push(index)
     lock.give()
@@ -275,7 +279,7 @@ extension WorkerServer {
 
   /// Whether the connection may stay open after the request in `head`.
   func mayKeepAlive(_ connection: UnsafeMutablePointer<Connection>, _ head: RequestHead) -> Bool {
-    head.keepsAlive && drainMode == .none && settings.keepAliveMs > 0
+    unsafe head.keepsAlive && drainMode == .none && settings.keepAliveMs > 0
       && !connection.pointee.closesAfterResponse
       && (settings.maxKeepAliveRequests == 0
         || Int(connection.pointee.answered) + 1 < settings.maxKeepAliveRequests)
@@ -285,14 +289,14 @@ extension WorkerServer {
     requestCounter.wrappingAdd(1, ordering: .relaxed).newValue
   }
 
-  private func log(_ exchange: Exchange) {
+  func log(_ exchange: Exchange) {
     guard let accessLog else { return }
     var record = exchange.accessRecord()
     if let tail = exchange.tail {
       tail.record = LoggedRequest(record, beganMicroseconds: exchange.beganMicroseconds)
       return
     }
-    record.setAddresses(exchange.connection)
+    unsafe record.setAddresses(exchange.connection)
     accessLog.write(record, nowMs: Clock.monotonicMs())
   }
 }
@@ -308,9 +312,9 @@ extension Connection {
       isBroken = true
       resetsOnClose = exchange.framing == .close
     }
-    if let rest = exchange.tail { tail = Unmanaged.passRetained(rest) }
+    if let rest = exchange.tail { unsafe tail = unsafe Unmanaged.passRetained(rest) }
   }
 
   /// Whether the response is sent and another request may follow.
-  var isReadyForNext: Bool { tail == nil && !closesAfterResponse && !isBroken }
+  var isReadyForNext: Bool { unsafe tail == nil && !closesAfterResponse && !isBroken }
 }

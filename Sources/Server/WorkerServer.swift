@@ -15,7 +15,7 @@ internal import Synchronization
 /// Serves HTTP/1.1 on inherited listening sockets with a fixed number of handler threads.
 ///
 /// Everything without a note belongs to the holder of the poll role (``PollRole``).
-public final class WorkerServer {
+@safe public final class WorkerServer {
   // Set once, read by all threads.
   let settings: ServerSettings
   let application: Application
@@ -63,7 +63,7 @@ public final class WorkerServer {
   var monitorPolls = false
 
   /// Objects lent by the application whose responses are sent; given back by the next handler.
-  var releases: [OpaquePointer] = []
+  var releases: [OpaquePointer] = unsafe []
 
   /// How eagerly the role is given away before the application runs: 0 while requests are short.
   var slowness = 0
@@ -96,7 +96,7 @@ public final class WorkerServer {
     self.listeners = listeners
     self.control = ControlChannel(owning: control)
     self.stopSignal = stopSignal
-    processID = ProcessIdentity.current
+    processID = Process.id
     serverName = StaticBytes(settings.serverTokens)
     var limits = RequestLimits()
     limits.lineBytes = settings.limitRequestLine
