@@ -5,6 +5,13 @@
 #define PLIMSOLL_CPYTHON_SHIM_H
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
+// pyconfig.h asks for GNU's view of the C library, in which fd_set has other member names than in
+// the Glibc module; one program must see one of them.
+#include <pyconfig.h>
+#undef _GNU_SOURCE
+#undef _XOPEN_SOURCE
+#undef _XOPEN_SOURCE_EXTENDED
+#undef _POSIX_C_SOURCE
 #include <Python.h>
 #include <pthread.h>
 #include <signal.h>

@@ -268,7 +268,10 @@ public enum ApplicationLoader {
         + "a program belongs behind `if __name__ == \"__main__\":`."
     } else if failure.isInstance(of: plimsoll_syntax_error(), gil) {
       let file = failure.attribute("filename", gil)?.text(gil) ?? "?"
-      let line = failure.attribute("lineno", gil).map { Python.description(of: $0.object, gil) }
+      var line: String?
+      if let number = failure.attribute("lineno", gil) {
+        line = Python.description(of: number.object, gil)
+      }
       why = "`\(file)` line \(line ?? "?") is not valid Python for \(Interpreter.version) "
         + "(\(failure.summary(gil)))."
     } else {

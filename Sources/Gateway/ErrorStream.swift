@@ -23,9 +23,9 @@ enum ErrorStream {
   static func make(_ gil: borrowing GIL) -> PythonObject {
     if type == nil {
       let methods = PythonType.methods([
-        plimsoll_fast_method("write", write, "write(text): writes to the error log"),
-        plimsoll_fast_method("writelines", writelines, "writelines(texts)"),
-        plimsoll_fast_method("flush", flush, "flush()"),
+        plimsoll_fast_method("write", { ErrorStream.write($0, $1, $2) }, "write(text): writes to the error log"),
+        plimsoll_fast_method("writelines", { ErrorStream.writelines($0, $1, $2) }, "writelines(texts)"),
+        plimsoll_fast_method("flush", { ErrorStream.flush($0, $1, $2) }, "flush()"),
       ])
       type = PythonType.make(
         name: "plimsoll.Errors", size: MemoryLayout<plimsoll_link>.size,

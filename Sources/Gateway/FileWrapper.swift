@@ -29,23 +29,28 @@ enum FileWrapper {
     }
     PyErr_Clear()
     let methods = PythonType.methods([
-      plimsoll_fast_method("close", close, "close(): closes the wrapped object, if it can be")
+      plimsoll_fast_method("close", { FileWrapper.close($0, $1, $2) },
+        "close(): closes the wrapped object, if it can be")
     ])
     let getters = PythonType.getters([
-      attribute("filelike") { object, _ in lend(instance(object!).pointee.file) },
-      attribute("blksize") { object, _ in lend(instance(object!).pointee.block_size) },
+      attribute("filelike") { object, _ in
+        FileWrapper.lend(FileWrapper.instance(object!).pointee.file)
+      },
+      attribute("blksize") { object, _ in
+        FileWrapper.lend(FileWrapper.instance(object!).pointee.block_size)
+      },
     ])
     type = PythonType.make(
       name: "plimsoll.FileWrapper", size: MemoryLayout<plimsoll_file_wrapper>.size,
       flags: plimsoll_flags_callable(),
       slots: [
-        plimsoll_slot_new(new),
-        plimsoll_slot_destroy(destroy),
+        plimsoll_slot_new { FileWrapper.new($0, $1, $2) },
+        plimsoll_slot_destroy { FileWrapper.destroy($0) },
         plimsoll_slot_iter { object in
           Py_IncRef(object)
           return object
         },
-        plimsoll_slot_next(next),
+        plimsoll_slot_next { FileWrapper.next($0) },
         plimsoll_slot_methods(methods),
         plimsoll_slot_getters(getters),
         plimsoll_slot_doc("FileWrapper(filelike, blksize=8192): an iterable of blocks."),
@@ -73,7 +78,7 @@ enum FileWrapper {
   }
 
   private static func new(
-    _ type: UnsafeMutablePointer<PyTypeObject>?, _ arguments: PythonObject?,
+    _ type: OpaquePointer?, _ arguments: PythonObject?,
     _ keywords: PythonObject?
   ) -> PythonObject? {
     let count = PyTuple_Size(arguments)
@@ -174,7 +179,7 @@ enum FileWrapper {
   private static func isPlainFile(
     _ file: PythonObject, depth: Int, _ gil: borrowing GIL
   ) -> Bool {
-    let fileType = plimsoll_type(file)
+    guard let fileType = plimsoll_type(file) else { return false }
     if fileTypes.first == fileType { return true }
     if fileTypes.contains(fileType) {
       // A buffered reader may stand on anything that reads, such as a decompressor.

@@ -34,6 +34,10 @@ final class HandlerThread {
   var status = 0
   /// Whether the server has the whole body, so that whatever else comes is surplus.
   var bodyIsComplete = false
+  /// Whether the application went on after its whole body was there.
+  var hasSurplus = false
+  /// Whether the response was given up.
+  var wasAborted = false
   /// Whether the client is known to have left.
   var clientLeft = false
   /// Status to answer with if the exception of a failed body read reaches us; 0: none failed.
@@ -136,6 +140,8 @@ final class HandlerThread {
     self.exchange = exchange
     responseStarted = false
     bodyIsComplete = false
+    hasSurplus = false
+    wasAborted = false
     clientLeft = false
     bodyFailureStatus = 0
     bodyBytesRead = 0

@@ -1,6 +1,7 @@
 // InputStream: the wsgi.input object. Edge.
 internal import CPython
 internal import Glibc
+internal import HTTP1
 internal import Server
 
 /// `wsgi.input` (PEP 3333, "Input and Error Streams"): read, readline, readlines, readinto and
@@ -14,10 +15,13 @@ enum InputStream {
   static func prepare(_ gil: borrowing GIL) {
     guard type == nil else { return }
     let methods = PythonType.methods([
-      plimsoll_fast_method("read", readMethod, "read([size]) -> bytes"),
-      plimsoll_fast_method("readline", readlineMethod, "readline([limit]) -> bytes"),
-      plimsoll_fast_method("readlines", readlinesMethod, "readlines([hint]) -> list of bytes"),
-      plimsoll_fast_method("readinto", readintoMethod, "readinto(buffer) -> int"),
+      plimsoll_fast_method("read", { InputStream.readMethod($0, $1, $2) }, "read([size]) -> bytes"),
+      plimsoll_fast_method("readline", { InputStream.readlineMethod($0, $1, $2) },
+        "readline([limit]) -> bytes"),
+      plimsoll_fast_method("readlines", { InputStream.readlinesMethod($0, $1, $2) },
+        "readlines([hint]) -> list of bytes"),
+      plimsoll_fast_method("readinto", { InputStream.readintoMethod($0, $1, $2) },
+        "readinto(buffer) -> int"),
     ])
     type = PythonType.make(
       name: "plimsoll.Input", size: MemoryLayout<plimsoll_link>.size,
@@ -28,7 +32,7 @@ enum InputStream {
           Py_IncRef(object)
           return object
         },
-        plimsoll_slot_next(nextLine),
+        plimsoll_slot_next { InputStream.nextLine($0) },
         plimsoll_slot_methods(methods),
         plimsoll_slot_doc("The body of a request."),
       ], gil)
@@ -157,15 +161,14 @@ enum InputStream {
 
   /// Reads into a bytes object of `count` bytes, cut to what came.
   private static func readExactly(_ handler: HandlerThread, atMost count: Int) -> PythonObject? {
-    var object = PyBytes_FromStringAndSize(nil, count)
-    guard let bytes = object, let base = PyBytes_AsString(bytes) else { return nil }
+    guard let bytes = PyBytes_FromStringAndSize(nil, count), let base = PyBytes_AsString(bytes)
+    else { return nil }
     let filled = fill(handler, UnsafeMutableRawBufferPointer(start: base, count: count))
-    if filled < 0 {
-      Py_DecRef(bytes)
-      return nil
-    }
-    if filled < count, _PyBytes_Resize(&object, filled) != 0 { return nil }
-    return object
+    if filled == count { return bytes }
+    // The stable ABI cannot shorten a bytes object.
+    let shorter = filled < 0 ? nil : PyBytes_FromStringAndSize(base, filled)
+    Py_DecRef(bytes)
+    return shorter
   }
 
   /// Reads until the end or `size` bytes, in memory that grows with what came: a declared length

@@ -8,15 +8,12 @@ enum Python {
   /// A new str.
   static func string(_ text: String, _ gil: borrowing GIL) -> PythonReference? {
     var text = text
-    return text.withUTF8 { bytes in
-      bytes.withMemoryRebound(to: CChar.self) { characters in
-        // An empty Swift string has no address of its own.
-        guard let base = characters.baseAddress else {
-          return PythonReference(owning: PyUnicode_FromStringAndSize("", 0))
-        }
-        return PythonReference(owning: PyUnicode_FromStringAndSize(base, characters.count))
+    let object = text.withUTF8 { bytes -> PythonObject? in
+      bytes.withMemoryRebound(to: CChar.self) { characters -> PythonObject? in
+        PyUnicode_DecodeUTF8(characters.baseAddress ?? "", characters.count, "replace")
       }
     }
+    return PythonReference(owning: object)
   }
 
   /// A new str of latin-1 bytes, as PEP 3333 calls for.

@@ -30,8 +30,7 @@ enum PythonType {
 
   /// A new instance of `type`, all zero behind its head; the type is one of ours.
   static func allocate(_ type: PythonObject) -> PythonObject {
-    let typePointer = UnsafeMutableRawPointer(type).assumingMemoryBound(to: PyTypeObject.self)
-    guard let object = PyType_GenericAlloc(typePointer, 0) else {
+    guard let object = PyType_GenericAlloc(OpaquePointer(type), 0) else {
       preconditionFailure("PyType_GenericAlloc")
     }
     return object

@@ -20,8 +20,9 @@ enum StartResponse {
       slots: [plimsoll_slot_destroy { PythonType.free($0!) }], gil)
     methods = PythonType.methods([
       plimsoll_keyword_method(
-        "start_response", start, "start_response(status, headers, exc_info=None) -> write"),
-      plimsoll_fast_method("write", write, "write(data): sends a part of the body"),
+        "start_response", { StartResponse.start($0, $1, $2, $3) },
+        "start_response(status, headers, exc_info=None) -> write"),
+      plimsoll_fast_method("write", { StartResponse.write($0, $1, $2) }, "write(data): sends a part of the body"),
     ])
   }
 
