@@ -1,0 +1,217 @@
+// HandlerThread: what one thread of the server keeps between requests. Edge.
+//
+// The GIL on a handler thread:
+//
+//            respond, release                 threadWillBlock, or a wait for the client
+//   without ─────────────────▶ with the GIL ─────────────────────────────────▶ without
+//
+// It is kept from one request to the next while the thread has something to do, so that requests
+// that are already in the buffer pay for it once. `holdsGIL` is written by its own thread only.
+internal import CPython
+internal import Glibc
+internal import Server
+
+/// One handler thread: its interpreter thread state, the request in hand, and the objects that
+/// are used again for the next one.
+///
+/// Reached from Python objects by an unretained pointer; ``WSGIApplication`` owns it, and
+/// ``letGo(_:)`` cuts those pointers before it goes.
+final class HandlerThread {
+  /// Index of the thread; 0 is the process's main thread.
+  let index: Int
+  /// Tells calls made by the handler itself from those of threads that an application started.
+  private let identity: pthread_t
+  private var threadState: OpaquePointer?
+  private(set) var holdsGIL = false
+
+  // MARK: the request in hand
+
+  /// The request and its response; nil between requests.
+  unowned(unsafe) var exchange: Exchange?
+  /// Whether start_response was called, with success.
+  var responseStarted = false
+  /// The status start_response was called with.
+  var status = 0
+  /// Whether the server has the whole body, so that whatever else comes is surplus.
+  var bodyIsComplete = false
+  /// Whether the application went on after its whole body was there.
+  var hasSurplus = false
+  /// Whether the response was given up.
+  var wasAborted = false
+  /// Whether the client is known to have left.
+  var clientLeft = false
+  /// Status to answer with if the exception of a failed body read reaches us; 0: none failed.
+  var bodyFailureStatus = 0
+  /// Whether the handler is inside the server without the GIL, so that no other thread of the
+  /// application may use the exchange.
+  private(set) var isWaiting = false
+  /// Body bytes that the server gave out.
+  var bodyBytesRead = 0
+  /// Body bytes that were read from the server and not yet by the application.
+  var input = InputBuffer()
+
+  // MARK: objects used again
+
+  /// The `wsgi.input` object.
+  private(set) var inputObject: PythonObject
+  /// The start_response callable, and the write callable that it returns.
+  private(set) var startResponse: PythonObject
+  private(set) var write: PythonObject
+  private var responseLink: PythonObject
+
+  /// A handler for the calling thread. Thread 0 holds the GIL with the interpreter's own thread
+  /// state; others get one of their own. Returns holding the GIL.
+  init(index: Int, interpreter: OpaquePointer) {
+    self.index = index
+    identity = pthread_self()
+    if index == 0 {
+      threadState = PyThreadState_Get()
+    } else {
+      threadState = PyThreadState_New(interpreter)
+      PyEval_RestoreThread(threadState)
+    }
+    holdsGIL = true
+    let gil = GIL.held()
+    inputObject = InputStream.make(gil)
+    responseLink = StartResponse.makeLink(gil)
+    startResponse = StartResponse.makeStart(responseLink, gil)
+    write = StartResponse.makeWrite(responseLink, gil)
+    linkObjects()
+  }
+
+  /// Gives back what the thread has of the interpreter. Thread 0 keeps its thread state and
+  /// returns holding the GIL; others lose both.
+  func detach() {
+    takeGIL()
+    let gil = GIL.held()
+    letGo(gil)
+    Py_DecRef(inputObject)
+    Py_DecRef(startResponse)
+    Py_DecRef(write)
+    Py_DecRef(responseLink)
+    input.free()
+    guard index != 0 else { return }
+    PyThreadState_Clear(threadState)
+    // PyThreadState_DeleteCurrent is outside the stable ABI; this is the same in two steps.
+    PyEval_SaveThread()
+    PyThreadState_Delete(threadState)
+    threadState = nil
+    holdsGIL = false
+  }
+
+  // MARK: the GIL
+
+  /// Takes the GIL unless it is held already.
+  @inline(__always)
+  func takeGIL() {
+    if !holdsGIL {
+      PyEval_RestoreThread(threadState)
+      holdsGIL = true
+    }
+  }
+
+  /// Gives the GIL up if it is held.
+  @inline(__always)
+  func releaseGIL() {
+    if holdsGIL {
+      holdsGIL = false
+      threadState = PyEval_SaveThread()
+    }
+  }
+
+  /// Runs a call into the server that may wait, without the GIL.
+  func waiting<Outcome>(_ body: () -> Outcome) -> Outcome {
+    isWaiting = true
+    releaseGIL()
+    let result = body()
+    takeGIL()
+    isWaiting = false
+    return result
+  }
+
+  /// Whether the calling thread is this handler's.
+  var isCurrent: Bool { pthread_equal(pthread_self(), identity) != 0 }
+
+  // MARK: requests
+
+  /// Takes a request in hand.
+  @inline(__always)
+  func begin(_ exchange: Exchange) {
+    self.exchange = exchange
+    responseStarted = false
+    bodyIsComplete = false
+    hasSurplus = false
+    wasAborted = false
+    clientLeft = false
+    bodyFailureStatus = 0
+    bodyBytesRead = 0
+    input.clear()
+  }
+
+  /// Lets the request go: from here on its `wsgi.input` and start_response only raise.
+  @inline(__always)
+  func end(_ gil: borrowing GIL) { exchange = nil }
+
+  /// Replaces the objects that the application kept, so that they can never see a later request.
+  /// Called when our own references are the only ones that should be left.
+  @inline(__always)
+  func renewObjects(_ gil: borrowing GIL) {
+    if plimsoll_reference_count(inputObject) != 1 { renewInput(gil) }
+    // The link is held by us and by the two callables.
+    if plimsoll_reference_count(startResponse) != 1 || plimsoll_reference_count(write) != 1
+      || plimsoll_reference_count(responseLink) != 3
+    {
+      renewResponse(gil)
+    }
+  }
+
+  private func renewInput(_ gil: borrowing GIL) {
+    Self.cut(inputObject)
+    Py_DecRef(inputObject)
+    inputObject = InputStream.make(gil)
+    linkObjects()
+  }
+
+  private func renewResponse(_ gil: borrowing GIL) {
+    Self.cut(responseLink)
+    Py_DecRef(startResponse)
+    Py_DecRef(write)
+    Py_DecRef(responseLink)
+    responseLink = StartResponse.makeLink(gil)
+    startResponse = StartResponse.makeStart(responseLink, gil)
+    write = StartResponse.makeWrite(responseLink, gil)
+    linkObjects()
+  }
+
+  private func linkObjects() {
+    let pointer = Unmanaged.passUnretained(self).toOpaque()
+    for object in [inputObject, responseLink] {
+      UnsafeMutableRawPointer(object).assumingMemoryBound(to: plimsoll_link.self)
+        .pointee.target = pointer
+    }
+  }
+
+  private func letGo(_ gil: borrowing GIL) {
+    Self.cut(inputObject)
+    Self.cut(responseLink)
+  }
+
+  private static func cut(_ object: PythonObject) {
+    UnsafeMutableRawPointer(object).assumingMemoryBound(to: plimsoll_link.self)
+      .pointee.target = nil
+  }
+}
+
+extension HandlerThread {
+  /// The handler that a link object leads to, with a request in hand; nil where that is over.
+  ///
+  /// The pointer is live whenever it is not nil: ``detach()`` cuts it under the GIL.
+  @inline(__always)
+  static func active(behind object: PythonObject?) -> HandlerThread? {
+    guard let object else { return nil }
+    let link = UnsafeMutableRawPointer(object).assumingMemoryBound(to: plimsoll_link.self)
+    guard let target = link.pointee.target else { return nil }
+    let handler = Unmanaged<HandlerThread>.fromOpaque(target).takeUnretainedValue()
+    return handler.exchange == nil ? nil : handler
+  }
+}

@@ -1,0 +1,39 @@
+// Latin1Text: the latin-1 bytes of a str, without a copy where it is ASCII. Edge.
+internal import CPython
+
+/// The bytes that a str of an application stands for on the wire (PEP 3333, "Unicode Issues").
+///
+/// Borrows the str, which must outlive it. Made and dropped with the GIL held.
+@safe struct Latin1Text: ~Copyable {
+  /// The bytes.
+  let bytes: UnsafeBufferPointer<UInt8>
+  /// Holds the bytes where they are not the str's own.
+  private let encoded: PythonObject?
+
+  /// Nil with ValueError set where a character is beyond latin-1.
+  init?(_ string: PythonObject) {
+    var count = 0
+    if let utf8 = PyUnicode_AsUTF8AndSize(string, &count),
+      count == PyUnicode_GetLength(string)
+    {
+      // As many bytes as characters: ASCII, where both encodings are the same.
+      bytes = UnsafeBufferPointer(
+        start: UnsafeRawPointer(utf8).assumingMemoryBound(to: UInt8.self), count: count)
+      encoded = nil
+      return
+    }
+    PyErr_Clear()
+    guard let latin1 = PyUnicode_AsLatin1String(string) else {
+      PyErr_Clear()
+      _ = Raise.value("the status and the headers may hold only latin-1 characters")
+      return nil
+    }
+    let start = UnsafeRawPointer(PyBytes_AsString(latin1)!).assumingMemoryBound(to: UInt8.self)
+    bytes = UnsafeBufferPointer(start: start, count: PyBytes_Size(latin1))
+    encoded = latin1
+  }
+
+  deinit {
+    if let encoded { Py_DecRef(encoded) }
+  }
+}

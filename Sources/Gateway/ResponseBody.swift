@@ -1,0 +1,263 @@
+// ResponseBody: from what the application returned to the server's response. Edge.
+internal import CPython
+internal import Server
+
+/// Sends the iterable that an application returned (PEP 3333, "Buffering and Streaming").
+enum ResponseBody {
+  /// How it ended.
+  enum Outcome {
+    /// The response was ended with ``Exchange/finish()`` or one of its relatives.
+    case finished
+    /// The client is gone.
+    case clientLeft
+    /// An exception is set.
+    case raised
+    /// The application broke the protocol in a way that is not an exception.
+    case broken(Fault)
+  }
+
+  /// Broken protocol, with the sentence for the log.
+  enum Fault {
+    case returnedNone, noStartResponse, bodyBeforeStart
+
+    var sentence: String {
+      switch self {
+      case .returnedNone: "returned None instead of an iterable of bytes"
+      case .noStartResponse: "returned without calling start_response"
+      case .bodyBeforeStart: "yielded data before it called start_response"
+      }
+    }
+  }
+
+  /// A list of several blocks is joined up to this size: bytes.
+  static let joinLimit = 262_144
+
+  /// Sends all of `result`; the caller closes it.
+  static func sendAll(
+    _ result: PythonObject, _ exchange: Exchange, _ handler: HandlerThread, _ gil: borrowing GIL
+  ) -> Outcome {
+    if plimsoll_is_exact_list(result) != 0 {
+      let count = PyList_Size(result)
+      if count == 1, let block = PyList_GetItem(result, 0) {
+        return sendOnly(block, exchange, handler, gil)
+      }
+      if let total = totalLength(result, count, PyList_GetItem) {
+        return sendSeveral(result, count, total, PyList_GetItem, exchange, handler, gil)
+      }
+    } else if plimsoll_is_exact_tuple(result) != 0 {
+      let count = PyTuple_Size(result)
+      if count == 1, let block = PyTuple_GetItem(result, 0) {
+        return sendOnly(block, exchange, handler, gil)
+      }
+      if let total = totalLength(result, count, PyTuple_GetItem) {
+        return sendSeveral(result, count, total, PyTuple_GetItem, exchange, handler, gil)
+      }
+    } else if FileWrapper.isWrapper(result), handler.responseStarted, exchange.sendsBody,
+      let region = FileWrapper.region(of: result, gil), sendFile(region, exchange, handler)
+    {
+      return .finished
+    } else if result == plimsoll_none() {
+      return .broken(.returnedNone)
+    } else if plimsoll_is_bytes(result) != 0 || plimsoll_is_str(result) != 0 {
+      _ = Raise.type(
+        "the application returned \(Python.typeName(of: result, gil)); return a list of bytes")
+      return .raised
+    }
+    return iterate(result, exchange, handler, gil)
+  }
+
+  /// Sends one block without ending the response; waits, without the GIL, for a full socket.
+  static func send(
+    _ block: PythonObject, _ exchange: Exchange, _ handler: HandlerThread
+  ) -> SendOutcome {
+    let bytes = contents(block)
+    guard bytes.count > 0, exchange.sendsBody else { return .sent }
+    return send(bytes, exchange, handler)
+  }
+
+  private static func send(
+    _ bytes: UnsafeRawBufferPointer, _ exchange: Exchange, _ handler: HandlerThread
+  ) -> SendOutcome {
+    var outcome = exchange.send(bytes)
+    while outcome == .wouldBlock {
+      outcome = handler.waiting { exchange.waitUntilSent() }
+    }
+    handler.takeGIL()
+    if outcome == .clientLeft { handler.clientLeft = true }
+    return outcome
+  }
+
+  // MARK: lists and tuples
+
+  /// A body that is one block: the length is known, and the server can keep the block.
+  private static func sendOnly(
+    _ block: PythonObject, _ exchange: Exchange, _ handler: HandlerThread, _ gil: borrowing GIL
+  ) -> Outcome {
+    guard plimsoll_is_bytes(block) != 0 else { return wrongBlock(block, gil) }
+    guard handler.responseStarted else { return .broken(.noStartResponse) }
+    finish(with: block, exchange, handler)
+    return .finished
+  }
+
+  /// Ends the response with `block`, which the server keeps as long as it needs it.
+  private static func finish(
+    with block: PythonObject, _ exchange: Exchange, _ handler: HandlerThread
+  ) {
+    Py_IncRef(block)
+    let isKept = exchange.finish(with: contents(block), owner: OpaquePointer(block))
+    handler.takeGIL()
+    handler.bodyIsComplete = true
+    if !isKept { Py_DecRef(block) }
+  }
+
+  private typealias ItemGetter = (PythonObject?, Int) -> PythonObject?
+
+  /// Bytes of all blocks together; nil where one is not bytes.
+  private static func totalLength(
+    _ sequence: PythonObject, _ count: Int, _ item: ItemGetter
+  ) -> Int? {
+    var total = 0
+    for index in 0..<count {
+      guard let block = item(sequence, index), plimsoll_is_bytes(block) != 0 else { return nil }
+      total += PyBytes_Size(block)
+    }
+    return total
+  }
+
+  /// All blocks are there, so nothing is gained by sending them one by one.
+  private static func sendSeveral(
+    _ sequence: PythonObject, _ count: Int, _ total: Int, _ item: ItemGetter,
+    _ exchange: Exchange, _ handler: HandlerThread, _ gil: borrowing GIL
+  ) -> Outcome {
+    guard handler.responseStarted else { return .broken(.noStartResponse) }
+    if total > joinLimit {
+      declareLength(total, exchange, handler)
+      for index in 0..<count {
+        guard let block = item(sequence, index) else { break }
+        if index == count - 1 {
+          finish(with: block, exchange, handler)
+          return .finished
+        }
+        if send(block, exchange, handler) == .clientLeft { return .clientLeft }
+      }
+    }
+    guard let joined = PyBytes_FromStringAndSize(nil, total),
+      let base = PyBytes_AsString(joined)
+    else { return .raised }
+    var position = 0
+    for index in 0..<count {
+      guard let block = item(sequence, index) else { break }
+      let bytes = contents(block)
+      guard bytes.count <= total - position else { break }
+      if let start = bytes.baseAddress {
+        UnsafeMutableRawPointer(base + position).copyMemory(from: start, byteCount: bytes.count)
+      }
+      position += bytes.count
+    }
+    finish(with: joined, exchange, handler)
+    Py_DecRef(joined)
+    return .finished
+  }
+
+  /// Adds Content-Length where the whole body is known and the application gave none.
+  private static func declareLength(_ total: Int, _ exchange: Exchange, _ handler: HandlerThread) {
+    guard exchange.declaredLength < 0, !exchange.headIsSent, handler.status != 204,
+      handler.status != 304
+    else { return }
+    let name: StaticString = "Content-Length"
+    var digits = Array(String(total).utf8)
+    digits.withUnsafeMutableBufferPointer { value in
+      _ = exchange.addField(
+        name: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount),
+        value: UnsafeBufferPointer(value))
+    }
+  }
+
+  // MARK: files
+
+  private static func sendFile(
+    _ region: FileWrapper.Region, _ exchange: Exchange, _ handler: HandlerThread
+  ) -> Bool {
+    var count = region.count
+    if exchange.declaredLength >= 0 {
+      count = min(count, exchange.declaredLength - exchange.bodyBytesSent)
+    }
+    guard
+      exchange.finish(file: region.descriptor, offset: region.offset, count: max(0, count))
+    else { return false }
+    handler.takeGIL()
+    handler.bodyIsComplete = true
+    return true
+  }
+
+  // MARK: iterables
+
+  private static func iterate(
+    _ result: PythonObject, _ exchange: Exchange, _ handler: HandlerThread, _ gil: borrowing GIL
+  ) -> Outcome {
+    guard let iterator = PythonReference(owning: PyObject_GetIter(result)) else { return .raised }
+    while let block = PyIter_Next(iterator.object) {
+      let outcome = take(block, exchange, handler, gil)
+      Py_DecRef(block)
+      switch outcome {
+      case .goOn: break
+      case .enough:
+        exchange.finish()
+        handler.takeGIL()
+        handler.bodyIsComplete = true
+        return .finished
+      case .clientLeft: return .clientLeft
+      case .raised: return .raised
+      case .broken(let fault): return .broken(fault)
+      }
+    }
+    if PyErr_Occurred() != nil { return .raised }
+    guard handler.responseStarted else { return .broken(.noStartResponse) }
+    if !handler.bodyIsComplete {
+      exchange.finish()
+      handler.takeGIL()
+      handler.bodyIsComplete = true
+    }
+    return .finished
+  }
+
+  private enum Step {
+    case goOn, enough, clientLeft, raised
+    case broken(Fault)
+  }
+
+  private static func take(
+    _ block: PythonObject, _ exchange: Exchange, _ handler: HandlerThread, _ gil: borrowing GIL
+  ) -> Step {
+    guard plimsoll_is_bytes(block) != 0 else {
+      _ = wrongBlock(block, gil)
+      return .raised
+    }
+    let length = PyBytes_Size(block)
+    if length == 0 { return .goOn }
+    guard handler.responseStarted else { return .broken(.bodyBeforeStart) }
+    if handler.bodyIsComplete {
+      handler.hasSurplus = true
+      return .goOn
+    }
+    // HEAD, 204 and 304: the head is all that is wanted, and an endless stream must not be run.
+    if !exchange.sendsBody { return .enough }
+    if !exchange.headIsSent, exchange.declaredLength == Int64(length) {
+      // The whole body, as frameworks give it: the server keeps it where the socket is full, and
+      // no Python thread waits for the client.
+      finish(with: block, exchange, handler)
+      return .goOn
+    }
+    return send(contents(block), exchange, handler) == .clientLeft ? .clientLeft : .goOn
+  }
+
+  private static func wrongBlock(_ block: PythonObject, _ gil: borrowing GIL) -> Outcome {
+    _ = Raise.type("the response must be made of bytes, not \(Python.typeName(of: block, gil))")
+    return .raised
+  }
+
+  @inline(__always)
+  private static func contents(_ block: PythonObject) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: PyBytes_AsString(block), count: PyBytes_Size(block))
+  }
+}

@@ -1,0 +1,251 @@
+// StartResponse: the start_response callable and the write callable it returns. Edge.
+internal import CPython
+internal import HTTP1
+internal import Server
+
+/// `start_response(status, headers, exc_info=None)` and `write(data)` of PEP 3333.
+///
+/// Both are builtin functions whose `self` is a link to the ``HandlerThread``; they are used again
+/// for every request of a thread unless the application keeps them.
+enum StartResponse {
+  nonisolated(unsafe) private static var linkType: PythonObject?
+  nonisolated(unsafe) private static var methods: UnsafeMutablePointer<PyMethodDef>?
+
+  /// Makes the type; once, in the mold, before the other functions.
+  static func prepare(_ gil: borrowing GIL) {
+    guard linkType == nil else { return }
+    linkType = PythonType.make(
+      name: "plimsoll.Response", size: MemoryLayout<plimsoll_link>.size,
+      flags: plimsoll_flags_internal(),
+      slots: [plimsoll_slot_destroy { PythonType.free($0!) }], gil)
+    methods = PythonType.methods([
+      plimsoll_keyword_method(
+        "start_response", { StartResponse.start($0, $1, $2, $3) },
+        "start_response(status, headers, exc_info=None) -> write"),
+      plimsoll_fast_method("write", { StartResponse.write($0, $1, $2) }, "write(data): sends a part of the body"),
+    ])
+  }
+
+  /// A link that leads nowhere yet.
+  static func makeLink(_ gil: borrowing GIL) -> PythonObject { PythonType.allocate(linkType!) }
+
+  /// A start_response for `link`.
+  static func makeStart(_ link: PythonObject, _ gil: borrowing GIL) -> PythonObject {
+    function(0, link)
+  }
+
+  /// A write for `link`.
+  static func makeWrite(_ link: PythonObject, _ gil: borrowing GIL) -> PythonObject {
+    function(1, link)
+  }
+
+  private static func function(_ index: Int, _ link: PythonObject) -> PythonObject {
+    guard let function = PyCMethod_New(methods! + index, link, nil, nil) else {
+      preconditionFailure("PyCMethod_New")
+    }
+    return function
+  }
+
+  // MARK: start_response
+
+  private static func start(
+    _ link: PythonObject?, _ arguments: UnsafePointer<PythonObject?>?, _ count: Int,
+    _ names: PythonObject?
+  ) -> PythonObject? {
+    guard let handler = HandlerThread.active(behind: link), let exchange = handler.exchange else {
+      return Raise.assertion("start_response() was called after its request was over")
+    }
+    guard argumentsAreGood(count, names), let arguments, let status = arguments[0],
+      let headers = arguments[1]
+    else {
+      return Raise.type("start_response() takes status, headers and optionally exc_info")
+    }
+    let given = count + (names == nil ? 0 : PyTuple_Size(names))
+    if given == 3, let excInfo = arguments[2], excInfo != plimsoll_none() {
+      guard plimsoll_is_tuple(excInfo) != 0, PyTuple_Size(excInfo) == 3 else {
+        return Raise.type("exc_info must be a tuple of three, as sys.exc_info() gives")
+      }
+      if exchange.headIsSent { return raiseAgain(excInfo) }
+    } else if handler.responseStarted {
+      return Raise.assertion("start_response() was called a second time without exc_info")
+    }
+    if handler.isWaiting {
+      return Raise.runtime("start_response() was called while the response was being sent")
+    }
+    handler.responseStarted = false
+    guard begin(exchange, handler, status: status), addFields(exchange, headers) else {
+      return nil
+    }
+    handler.responseStarted = true
+    let write = handler.write
+    Py_IncRef(write)
+    return write
+  }
+
+  /// Whether there are two or three arguments, the third perhaps named exc_info.
+  private static func argumentsAreGood(_ count: Int, _ names: PythonObject?) -> Bool {
+    guard let names else { return count == 2 || count == 3 }
+    guard count == 2, PyTuple_Size(names) == 1, let name = PyTuple_GetItem(names, 0) else {
+      return false
+    }
+    return PyUnicode_CompareWithASCIIString(name, "exc_info") == 0
+  }
+
+  /// Raises the exception that the application handed over, as PEP 3333 wants once the head is out.
+  private static func raiseAgain(_ excInfo: PythonObject) -> PythonObject? {
+    let type = PyTuple_GetItem(excInfo, 0)
+    let value = PyTuple_GetItem(excInfo, 1)
+    let traceback = PyTuple_GetItem(excInfo, 2)
+    for object in [type, value, traceback] { Py_IncRef(object) }
+    PyErr_Restore(type, value, traceback == plimsoll_none() ? nil : traceback)
+    return nil
+  }
+
+  /// Checks and begins `200 OK`; false with an exception set.
+  private static func begin(
+    _ exchange: Exchange, _ handler: HandlerThread, status: PythonObject
+  ) -> Bool {
+    guard plimsoll_is_str(status) != 0 else {
+      _ = Raise.type("the status must be a str, not \(Python.typeName(of: status, GIL.held()))")
+      return false
+    }
+    guard let text = Latin1Text(status) else { return false }
+    let bytes = text.bytes
+    guard bytes.count >= 4, bytes[3] == 0x20, let code = statusCode(bytes) else {
+      _ = Raise.value("the status must be three digits, a space and a reason, as in \"200 OK\"")
+      return false
+    }
+    guard code >= 200 else {
+      _ = Raise.value("the status of a response must be 200 or above; 1xx is not an answer")
+      return false
+    }
+    let reason = UnsafeBufferPointer(rebasing: bytes[4...])
+    guard FieldSyntax.isValue(reason) else {
+      _ = Raise.value("the status holds a control character")
+      return false
+    }
+    handler.status = code
+    exchange.beginHead(status: code, reason: reason)
+    return true
+  }
+
+  private static func statusCode(_ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
+    let hundreds = Int(bytes[0]) &- 0x30
+    let tens = Int(bytes[1]) &- 0x30
+    let ones = Int(bytes[2]) &- 0x30
+    guard (1...9).contains(hundreds), (0...9).contains(tens), (0...9).contains(ones) else {
+      return nil
+    }
+    return hundreds &* 100 &+ tens &* 10 &+ ones
+  }
+
+  /// Checks and adds the fields; false with an exception set.
+  private static func addFields(_ exchange: Exchange, _ headers: PythonObject) -> Bool {
+    guard plimsoll_is_list(headers) != 0 else {
+      _ = Raise.type("the headers must be a list, not \(Python.typeName(of: headers, GIL.held()))")
+      return false
+    }
+    var hasLength = false
+    // The size is read each time: the look at an item could run code that changes the list.
+    var index = 0
+    while index < PyList_Size(headers) {
+      guard let pair = PyList_GetItem(headers, index) else { return false }
+      guard plimsoll_is_tuple(pair) != 0, PyTuple_Size(pair) == 2,
+        let name = PyTuple_GetItem(pair, 0), let value = PyTuple_GetItem(pair, 1),
+        plimsoll_is_str(name) != 0, plimsoll_is_str(value) != 0
+      else {
+        _ = Raise.type("each header must be a tuple of two str, and number \(index + 1) is not")
+        return false
+      }
+      guard addField(exchange, name, value, &hasLength) else { return false }
+      index &+= 1
+    }
+    return true
+  }
+
+  private static func addField(
+    _ exchange: Exchange, _ nameObject: PythonObject, _ valueObject: PythonObject,
+    _ hasLength: inout Bool
+  ) -> Bool {
+    guard let nameText = Latin1Text(nameObject), let valueText = Latin1Text(valueObject) else {
+      return false
+    }
+    let name = nameText.bytes
+    let value = valueText.bytes
+    guard FieldSyntax.isToken(name) else {
+      return refuse(nameObject, "is not a valid header name")
+    }
+    guard FieldSyntax.isValue(value) else {
+      return refuse(nameObject, "has a line break or another control character in its value")
+    }
+    switch name.count {
+    case 2, 7, 8, 10, 16, 17, 18, 19:
+      if HopByHop.contains(name) {
+        return refuse(nameObject, "is a hop-by-hop header, which only the server may send")
+      }
+    case 14 where isContentLength(name):
+      guard isLength(value), !hasLength else {
+        return refuse(nameObject, "must be given once, as a number of bytes")
+      }
+      hasLength = true
+    default: break
+    }
+    guard exchange.addField(name: name, value: value) else {
+      return refuse(nameObject, "makes the response head larger than 64 KiB")
+    }
+    return true
+  }
+
+  private static func refuse(_ name: PythonObject, _ why: String) -> Bool {
+    let text = Python.text(of: name, GIL.held()) ?? ""
+    let shown = text.unicodeScalars.prefix(80).map { $0.escaped(asASCII: true) }.joined()
+    _ = Raise.value("the header \"\(shown)\" \(why)")
+    return false
+  }
+
+  private static func isContentLength(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
+    let wanted: StaticString = "content-length"
+    for index in 0..<14 where name[index] | 0x20 != wanted.utf8Start[index] {
+      // The hyphen has the bit already; no other token byte maps to it that isToken lets through
+      // except 0x0D, which it does not.
+      return false
+    }
+    return true
+  }
+
+  private static func isLength(_ value: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard value.count > 0, value.count <= 18 else { return false }
+    return value.allSatisfy { (0x30...0x39).contains($0) }
+  }
+
+  // MARK: write
+
+  private static func write(
+    _ link: PythonObject?, _ arguments: UnsafePointer<PythonObject?>?, _ count: Int
+  ) -> PythonObject? {
+    guard let handler = HandlerThread.active(behind: link), let exchange = handler.exchange else {
+      return Raise.assertion("write() was called after its request was over")
+    }
+    guard count == 1, let data = arguments?[0] else {
+      return Raise.type("write() takes one argument, the bytes to send")
+    }
+    guard plimsoll_is_bytes(data) != 0 else {
+      return Raise.type(
+        "write() takes bytes, not \(Python.typeName(of: data, GIL.held()))")
+    }
+    guard handler.responseStarted else {
+      return Raise.assertion("write() was called before start_response()")
+    }
+    guard handler.isCurrent, !handler.isWaiting else {
+      return Raise.runtime("write() can be called only by the thread that has the request")
+    }
+    guard !handler.bodyIsComplete else {
+      return Raise.assertion("write() was called after the response was complete")
+    }
+    if ResponseBody.send(data, exchange, handler) == .clientLeft {
+      return Raise.raise(plimsoll_broken_pipe_error(), "the client left during the response")
+    }
+    Py_IncRef(plimsoll_none())
+    return plimsoll_none()
+  }
+}

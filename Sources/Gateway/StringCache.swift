@@ -1,0 +1,145 @@
+// StringCache: str objects for bytes that come again, request after request. Edge.
+internal import CPython
+internal import Glibc
+
+/// Remembers the str of the last bytes it was asked for. Guarded by the GIL.
+///
+/// Only ASCII is remembered, since the bytes of such a str can be compared where they lie.
+@safe struct LastString {
+  /// Longer values are not kept: bytes.
+  static let limit = 512
+  private var object: PythonObject?
+  private var start: UnsafePointer<UInt8>?
+  private var count = -1
+
+  /// A new reference to the latin-1 str of `bytes`; nil with an exception set.
+  @inline(__always)
+  mutating func string(_ bytes: UnsafeBufferPointer<UInt8>) -> PythonObject? {
+    if bytes.count == count, let object, let start,
+      memcmp(bytes.baseAddress ?? start, start, count) == 0
+    {
+      Py_IncRef(object)
+      return object
+    }
+    return renew(bytes)
+  }
+
+  private mutating func renew(_ bytes: UnsafeBufferPointer<UInt8>) -> PythonObject? {
+    guard let made = Python.latin1(bytes, GIL.held()) else { return nil }
+    var length = 0
+    guard bytes.count <= Self.limit, let utf8 = PyUnicode_AsUTF8AndSize(made, &length),
+      length == bytes.count
+    else { return made }
+    Py_DecRef(object)
+    Py_IncRef(made)
+    object = made
+    start = UnsafeRawPointer(utf8).assumingMemoryBound(to: UInt8.self)
+    count = length
+    return made
+  }
+}
+
+/// Environ keys for header names, and the last value seen with each. Guarded by the GIL.
+///
+/// Direct-mapped on the name's bytes as sent, so `Host` and `host` have places of their own that
+/// lead to equal keys. A name that does not fit its place takes it over: what clients send can
+/// cost time, never memory.
+@safe struct HeaderNameCache {
+  /// Places; a power of two.
+  static let capacity = 256
+  /// Longer names are not kept: bytes.
+  static let nameLimit = 40
+
+  struct Place {
+    /// The name as sent; `HeaderNameCache.nameLimit` bytes.
+    var name:
+      (UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0)
+    var count = 0
+    var key: PythonObject?
+    var value = LastString()
+  }
+
+  private let places: UnsafeMutablePointer<Place>
+
+  init() {
+    places = .allocate(capacity: Self.capacity)
+    places.initialize(repeating: Place(), count: Self.capacity)
+  }
+
+  /// The place of `name`, its key filled in; nil where the name is too long or no key was made.
+  @inline(__always)
+  func place(_ name: UnsafeBufferPointer<UInt8>) -> UnsafeMutablePointer<Place>? {
+    guard let base = name.baseAddress, name.count <= Self.nameLimit, name.count > 0 else {
+      return nil
+    }
+    let place = places + Self.index(base, name.count)
+    if place.pointee.count == name.count,
+      memcmp(UnsafeRawPointer(place), base, name.count) == 0
+    {
+      return place
+    }
+    return take(place, for: name)
+  }
+
+  private func take(
+    _ place: UnsafeMutablePointer<Place>, for name: UnsafeBufferPointer<UInt8>
+  ) -> UnsafeMutablePointer<Place>? {
+    guard let key = Self.makeKey(name) else { return nil }
+    Py_DecRef(place.pointee.key)
+    place.pointee.key = key
+    place.pointee.count = name.count
+    UnsafeMutableRawPointer(place).copyMemory(from: name.baseAddress!, byteCount: name.count)
+    return place
+  }
+
+  /// Mixes the first and the last eight bytes: field names differ there.
+  @inline(__always)
+  private static func index(_ base: UnsafePointer<UInt8>, _ count: Int) -> Int {
+    var first: UInt64 = 0
+    var last: UInt64 = 0
+    let raw = UnsafeRawPointer(base)
+    if count >= 8 {
+      first = raw.loadUnaligned(as: UInt64.self)
+      last = raw.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+    } else if count >= 4 {
+      first = UInt64(raw.loadUnaligned(as: UInt32.self))
+      last = UInt64(raw.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self))
+    } else {
+      first = UInt64(base[0])
+      last = UInt64(base[count &- 1])
+    }
+    let mixed = (first ^ (last &<< 1 | last &>> 63) &+ UInt64(count)) &* 0x9E37_79B9_7F4A_7C15
+    return Int(mixed &>> 56)
+  }
+
+  /// `HTTP_USER_AGENT` for `User-Agent`. Not interned: newer interpreters would never free it.
+  static func makeKey(_ name: UnsafeBufferPointer<UInt8>) -> PythonObject? {
+    var bytes: [UInt8] = Array("HTTP_".utf8)
+    for byte in name {
+      switch byte {
+      case 0x2D: bytes.append(0x5F)
+      case 0x61...0x7A: bytes.append(byte & 0xDF)
+      default: bytes.append(byte)
+      }
+    }
+    return bytes.withUnsafeBufferPointer { Python.latin1($0, GIL.held()) }
+  }
+
+  /// Fills the places of names that most requests have, in the mold, with interned keys.
+  func warm(_ gil: borrowing GIL) {
+    for name in Self.usualNames {
+      let bytes = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+      if let place = place(bytes) { PyUnicode_InternInPlace(&place.pointee.key) }
+    }
+  }
+
+  private static let usualNames: [StaticString] = [
+    "Host", "User-Agent", "Accept", "Accept-Language", "Accept-Encoding", "Connection", "Cookie",
+    "Referer", "Origin", "Cache-Control", "Upgrade-Insecure-Requests", "If-None-Match",
+    "If-Modified-Since", "Authorization", "X-Requested-With", "X-Forwarded-For",
+    "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "DNT", "Sec-Fetch-Dest",
+    "Sec-Fetch-Mode", "Sec-Fetch-Site", "Sec-Fetch-User", "sec-ch-ua", "sec-ch-ua-mobile",
+    "sec-ch-ua-platform", "Range", "X-CSRFToken", "Pragma", "Via", "X-Request-ID", "traceparent",
+    "Priority", "Keep-Alive", "Transfer-Encoding", "Expect",
+  ]
+}

@@ -1,0 +1,201 @@
+// WSGIApplication: answers the server's requests by calling a WSGI application. Edge.
+public import Configuration
+public import Server
+internal import CPython
+internal import HTTP1
+internal import Platform
+
+/// A WSGI application (PEP 3333) behind the server.
+///
+/// Made in the mold, so that everything it prepares is shared by the workers forked from it; used
+/// in a worker. ``attachThread(_:)`` for index 0 must be called on the process's main thread with
+/// the GIL held, and ``detachThread(_:)`` for index 0 returns holding it.
+public final class WSGIApplication: Application {
+  private let callable: PythonObject
+  private let interpreter: OpaquePointer
+  private let environ: Environ
+  private let closeName: PythonObject
+  private let handlers: UnsafeMutablePointer<HandlerThread?>
+  private let handlerLimit: Int
+
+  /// Takes over the reference to `callable`.
+  init(callable: PythonObject, settings: ServerSettings, _ gil: borrowing GIL) {
+    self.callable = callable
+    interpreter = PyInterpreterState_Get()
+    InputStream.prepare(gil)
+    StartResponse.prepare(gil)
+    FileWrapper.prepare(gil)
+    let errors = ErrorStream.make(gil)
+    environ = Environ(settings: settings, errors: errors, gil)
+    Py_DecRef(errors)
+    closeName = Python.interned("close", gil)
+    handlerLimit = max(1, settings.threads)
+    handlers = .allocate(capacity: handlerLimit)
+    handlers.initialize(repeating: nil, count: handlerLimit)
+    super.init()
+  }
+
+  // MARK: threads
+
+  /// Gives the calling thread an interpreter thread state. Returns holding the GIL for index 0
+  /// (which held it before), without it for others.
+  public override func attachThread(_ index: Int) {
+    precondition(index >= 0 && index < handlerLimit && handlers[index] == nil)
+    let handler = HandlerThread(index: index, interpreter: interpreter)
+    handlers[index] = handler
+    if index != 0 { handler.releaseGIL() }
+  }
+
+  /// Undoes ``attachThread(_:)``.
+  public override func detachThread(_ index: Int) {
+    guard let handler = handlers[index] else { return }
+    handler.detach()
+    handlers[index] = nil
+  }
+
+  /// Gives up the GIL if the thread holds it.
+  public override func threadWillBlock(_ index: Int) { handlers[index]?.releaseGIL() }
+
+  /// Drops a reference that the server held on a block of a response.
+  public override func release(owner: OpaquePointer, thread index: Int) {
+    guard let handler = handlers[index] else { return }
+    handler.takeGIL()
+    Py_DecRef(PythonObject(owner))
+  }
+
+  // MARK: requests
+
+  /// Calls the application and sends what it returns. Returns holding the GIL.
+  public override func respond(to exchange: Exchange) {
+    guard let handler = handlers[exchange.thread] else { return exchange.abort(500) }
+    handler.takeGIL()
+    let gil = GIL.held()
+    handler.begin(exchange)
+    if let environ = environ.make(exchange, input: handler.inputObject, gil) {
+      if let result = plimsoll_call2(callable, environ, handler.startResponse) {
+        let outcome = ResponseBody.sendAll(result, exchange, handler, gil)
+        conclude(outcome, exchange, handler, gil)
+        close(result, exchange, gil)
+        noteLength(exchange, handler)
+        handler.end(gil)
+        Py_DecRef(result)
+      } else {
+        conclude(.raised, exchange, handler, gil)
+        handler.end(gil)
+      }
+      Py_DecRef(environ)
+    } else {
+      conclude(.raised, exchange, handler, gil)
+      handler.end(gil)
+    }
+    // Destructors of what was just dropped may have raised or printed.
+    if ErrorStream.hasPending { ErrorStream.flushPending(gil) }
+    handler.renewObjects(gil)
+  }
+
+  /// Makes sure that the response is ended, whatever became of it.
+  private func conclude(
+    _ outcome: ResponseBody.Outcome, _ exchange: Exchange, _ handler: HandlerThread,
+    _ gil: borrowing GIL
+  ) {
+    switch outcome {
+    case .finished: return
+    case .clientLeft:
+      ErrorLog.write(.info, "\(RequestText(exchange)): the client left during the response")
+      exchange.abort(500)
+    case .broken(let fault):
+      ErrorLog.write(.error, "\(RequestText(exchange)): the application \(fault.sentence)")
+      exchange.abort(500)
+    case .raised:
+      let status = report(exchange, handler, gil)
+      if !handler.bodyIsComplete { exchange.abort(status) }
+    }
+    handler.takeGIL()
+    handler.bodyIsComplete = true
+    handler.wasAborted = true
+  }
+
+  /// Calls `close()` of what the application returned, once, whatever happened before.
+  private func close(_ result: PythonObject, _ exchange: Exchange, _ gil: borrowing GIL) {
+    if plimsoll_is_exact_list(result) != 0 || plimsoll_is_exact_tuple(result) != 0 { return }
+    guard let method = PyObject_GetAttr(result, closeName) else {
+      if PyErr_ExceptionMatches(plimsoll_attribute_error()) == 0 {
+        logFailure("close of the response", exchange, gil)
+      }
+      PyErr_Clear()
+      return
+    }
+    if let nothing = plimsoll_call0(method) {
+      Py_DecRef(nothing)
+    } else {
+      logFailure("close() of the response", exchange, gil)
+    }
+    Py_DecRef(method)
+  }
+
+  // MARK: the log
+
+  /// Writes what was raised to the error log; the status to answer with.
+  private func report(
+    _ exchange: Exchange, _ handler: HandlerThread, _ gil: borrowing GIL
+  ) -> Int {
+    guard let failure = PythonFailure(takingCurrent: gil) else { return 500 }
+    let request = RequestText(exchange)
+    if handler.clientLeft || handler.bodyFailureStatus != 0,
+      failure.isInstance(of: plimsoll_os_error(), gil)
+    {
+      // Nothing is wrong with the application: it passed on what we raised.
+      ErrorLog.write(.info, "\(request): \(failure.summary(gil))")
+      return handler.bodyFailureStatus == 0 ? 500 : handler.bodyFailureStatus
+    }
+    var what = "the application raised \(failure.summary(gil))"
+    if failure.isInstance(of: plimsoll_system_exit(), gil) {
+      what = "the application called sys.exit(), which ends this request only"
+    }
+    ErrorLog.write(.error, "\(request): \(what)\n\(failure.traceback(gil))")
+    return 500
+  }
+
+  private func logFailure(_ place: String, _ exchange: Exchange, _ gil: borrowing GIL) {
+    guard let failure = PythonFailure(takingCurrent: gil) else { return }
+    ErrorLog.write(
+      .error,
+      "\(RequestText(exchange)): \(place) raised \(failure.summary(gil))\n"
+        + failure.traceback(gil))
+  }
+
+  /// Says where the body and the declared Content-Length differ.
+  private func noteLength(_ exchange: Exchange, _ handler: HandlerThread) {
+    if handler.wasAborted || exchange.declaredLength < 0 { return }
+    if exchange.overran || handler.hasSurplus {
+      ErrorLog.write(
+        .error,
+        "\(RequestText(exchange)): the application sent more than its Content-Length of "
+          + "\(exchange.declaredLength); the rest was cut off")
+    } else if exchange.sendsBody, exchange.bodyBytesSent < exchange.declaredLength {
+      ErrorLog.write(
+        .error,
+        "\(RequestText(exchange)): the application sent \(exchange.bodyBytesSent) bytes of its "
+          + "Content-Length of \(exchange.declaredLength); the connection is closed")
+    }
+  }
+}
+
+/// `[00000000000000a1] GET /path`, for the error log: neither query nor header, which hold secrets.
+struct RequestText: CustomStringConvertible {
+  let description: String
+
+  init(_ exchange: Exchange) {
+    let hex = String(exchange.requestID, radix: 16)
+    let padding = String(repeating: "0", count: max(0, 16 - hex.count))
+    let method = Self.text(exchange, exchange.head.methodRange)
+    let path = Self.text(exchange, exchange.head.path)
+    description = "[\(padding)\(hex)] \(method) \(path)"
+  }
+
+  private static func text(_ exchange: Exchange, _ range: ByteRange) -> String {
+    let bytes = UnsafeBufferPointer(
+      start: exchange.headBytes + Int(range.offset), count: min(Int(range.count), 512))
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}
