@@ -1,4 +1,5 @@
 // MoldHandle: what the supervisor knows about one mold. Assembly.
+internal import Control
 internal import Platform
 
 /// A mold: a Python process that has the application loaded and only forks.
