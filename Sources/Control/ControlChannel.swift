@@ -16,6 +16,9 @@ public struct ControlChannel: ~Copyable {
   /// The socket, for poll(2) or epoll(7): readable where a message or the end of file waits.
   public let socket: FileDescriptor
 
+  /// The socket's number, for calls that borrow it.
+  public var number: Int32 { socket.number }
+
   /// Takes ownership of a socket.
   public init(owning number: Int32) {
     socket = FileDescriptor(owning: number)

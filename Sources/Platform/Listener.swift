@@ -3,9 +3,11 @@ internal import CLinux
 internal import Glibc
 
 /// A listening socket. A Unix socket's file is removed with ``removeFile()``.
-public struct Listener: ~Copyable {
+public final class Listener {
   /// The socket: non-blocking, close-on-exec.
   public let socket: FileDescriptor
+  /// The socket's number, for calls that borrow it.
+  public let number: Int32
   /// How clients write it: `http://127.0.0.1:8000`, `http://[::1]:8000`, `unix:/run/site.sock`.
   public let name: String
   private let file: (path: String, identity: FileIdentity)?
@@ -13,13 +15,14 @@ public struct Listener: ~Copyable {
   private init(
     _ socket: consuming FileDescriptor, name: String, file: (String, FileIdentity)? = nil
   ) {
+    number = socket.number
     self.socket = socket
     self.name = name
     self.file = file.map { (path: $0.0, identity: $0.1) }
   }
 
   /// Removes a Unix socket's file, if it is still the one that was made here.
-  public borrowing func removeFile() {
+  public func removeFile() {
     guard let file, let now = SmallFile.identity(file.path), now.device == file.identity.device,
       now.inode == file.identity.inode
     else { return }
@@ -84,7 +87,7 @@ public struct Listener: ~Copyable {
   /// Listens at an address. IPv6 sockets take IPv6 only; accepted sockets inherit TCP_NODELAY.
   ///
   /// - Throws: EADDRINUSE, EACCES (a port below 1024), EADDRNOTAVAIL.
-  public init(_ address: InternetAddress, backlog: Int) throws(SystemCallError) {
+  public convenience init(_ address: InternetAddress, backlog: Int) throws(SystemCallError) {
     let family = Int32(address.storage.ss_family)
     let socket = try Self.makeSocket(family)
     try Self.setOption(socket.number, SOL_SOCKET, SO_REUSEADDR)
@@ -123,7 +126,7 @@ public struct Listener: ~Copyable {
 
   /// Listens at a path, with `mode` as permission bits. A socket file that nobody accepts
   /// connections on is replaced.
-  public init(unixPath path: String, mode: UInt32, backlog: Int) throws(UnixError) {
+  public convenience init(unixPath path: String, mode: UInt32, backlog: Int) throws(UnixError) {
     let bytes = Array(path.utf8)
     guard !bytes.isEmpty, bytes.count < 108 else { throw .pathLength }
     do {
@@ -170,7 +173,7 @@ public struct Listener: ~Copyable {
   /// Takes over a listening socket that this process was started with.
   ///
   /// - Throws: EBADF, or EINVAL where it is no listening stream socket.
-  public init(inherited number: Int32) throws(SystemCallError) {
+  public convenience init(inherited number: Int32) throws(SystemCallError) {
     guard clinux_fcntl(number, F_GETFD, 0) >= 0 else { throw SystemCallError("fcntl") }
     guard Self.option(number, SO_ACCEPTCONN) == 1,
       Self.option(number, SO_TYPE) == Int32(SOCK_STREAM.rawValue)

@@ -12,30 +12,18 @@ public enum MessageArrival: Equatable {
   case endOfFile
 }
 
-/// A pair of connected sockets, each end owned once.
-public struct MessageSocketPair: ~Copyable {
-  /// One end.
-  public var near: FileDescriptor
-  /// The other end.
-  public var far: FileDescriptor
-
-  /// socketpair(2), non-blocking and close-on-exec.
-  public init() throws(SystemCallError) {
-    var numbers: (Int32, Int32) = (-1, -1)
-    let type = Int32(SOCK_SEQPACKET.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
-    let made = unsafe withUnsafeMutablePointer(to: &numbers) {
-      unsafe $0.withMemoryRebound(to: Int32.self, capacity: 2) {
-        unsafe socketpair(AF_UNIX, type, 0, $0)
-      }
-    }
-    guard made == 0 else { throw SystemCallError("socketpair") }
-    near = FileDescriptor(owning: numbers.0)
-    far = FileDescriptor(owning: numbers.1)
-  }
-}
-
 /// Messages over a borrowed socket. Never blocks.
 public enum MessageSocket {
+  /// socketpair(2), non-blocking and close-on-exec. Both ends are the caller's.
+  public static func makePair() throws(SystemCallError) -> (Int32, Int32) {
+    var numbers: [Int32] = [-1, -1]
+    let type = Int32(SOCK_SEQPACKET.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+    guard unsafe socketpair(AF_UNIX, type, 0, &numbers) == 0 else {
+      throw SystemCallError("socketpair")
+    }
+    return (numbers[0], numbers[1])
+  }
+
   /// Sends one message with at most 16 descriptors, which stay the caller's.
   ///
   /// - Returns: false where the socket is full.

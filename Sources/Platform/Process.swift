@@ -102,6 +102,12 @@ public enum Process {
     guard ready > 0 else { return descriptors.map { _ in false } }
     return polled.map { $0.revents != 0 }
   }
+
+  /// Waits until `descriptor` takes bytes or is closed by the other side.
+  public static func waitWritable(_ descriptor: Int32) {
+    var polled = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    _ = unsafe poll(&polled, 1, -1)
+  }
 }
 
 /// The name that ps and top show for this process.

@@ -12,4 +12,8 @@ extension SystemCallError {
   public static let notPermitted = EPERM
   /// ENOENT.
   public static let noSuchFile = ENOENT
+  /// EADDRNOTAVAIL.
+  public static let addressNotAvailable = EADDRNOTAVAIL
+  /// EAFNOSUPPORT.
+  public static let familyNotSupported = EAFNOSUPPORT
 }

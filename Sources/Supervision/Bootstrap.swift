@@ -1,4 +1,5 @@
 // Bootstrap: the Python text that a mold starts with. Pure.
+internal import Configuration
 
 /// The first Python code of a mold. Understood by every Python 3, so that an old one can say so.
 enum Bootstrap {
@@ -8,7 +9,7 @@ enum Bootstrap {
     def fail(text):
         sys.stderr.write('plimsoll: ' + text + '\\n')
         sys.stderr.flush()
-        sys.exit(\(ExitCode.python))
+        sys.exit(\(ExitCode.python.rawValue))
     where = sys.executable + ' is '
     if sys.version_info[:2] < (3, 11):
         fail(where + 'Python %d.%d; the server needs 3.11 or newer: choose one with --python'

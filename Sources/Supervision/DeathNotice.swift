@@ -9,6 +9,8 @@ public enum KillReason: Equatable, Sendable {
   case startupTimeout(seconds: Int64)
   /// It did not finish within `--graceful-timeout`.
   case gracefulTimeout(seconds: Int64)
+  /// It did not serve yet, and was not needed any more.
+  case notNeeded
   /// The server stops at once.
   case stoppedAtOnce
 }
@@ -45,10 +47,14 @@ public struct DeathNotice: Equatable, Sendable {
   }
 
   /// Whether it ended as it should.
-  public var isExpected: Bool { status == .exited(code: 0) && state == .draining }
+  public var isExpected: Bool {
+    status == .exited(code: 0) && (state == .draining || state == .ready)
+  }
 
   /// Severity in the error log.
-  public var level: LogLevel { isExpected || killReason == .stoppedAtOnce ? .info : .error }
+  public var level: LogLevel {
+    isExpected || killReason == .stoppedAtOnce || killReason == .notNeeded ? .info : .error
+  }
 
   /// The sentence.
   public var message: String {
@@ -61,13 +67,14 @@ public struct DeathNotice: Equatable, Sendable {
 
   private var how: String {
     switch status {
-    case .exited(code: 0) where state == .draining: return "finished"
+    case .exited(code: 0) where isExpected: return "finished"
     case .exited(let code):
       return state == .starting || state == .forking
         ? "exited with code \(code) before it was ready"
         : "exited with code \(code)"
+    case .signalled where killReason != nil:
+      return "was killed" + (killReason.map { ": " + Self.text($0) } ?? "")
     case .signalled(Signal.kill, _):
-      if let killReason { return "was killed: " + Self.text(killReason) }
       switch outOfMemory {
       case true?: return "was killed by the kernel: out of memory (the cgroup's limit is reached)"
       case false?:
@@ -94,6 +101,7 @@ public struct DeathNotice: Equatable, Sendable {
       "it was not ready after \(seconds) s (--startup-timeout)"
     case .gracefulTimeout(let seconds):
       "it had not finished after \(seconds) s (--graceful-timeout)"
+    case .notNeeded: "it was not needed any more"
     case .stoppedAtOnce: "the server was told to stop at once"
     }
   }

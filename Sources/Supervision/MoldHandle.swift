@@ -15,7 +15,7 @@ final class MoldHandle {
 
   let generation: Int
   let pid: Int32
-  var channel: ControlChannel?
+  var link: ChildLink?
   var state = State.loading
   var deadlineMs: Int64
   /// Version of its Python, once told.
@@ -25,32 +25,17 @@ final class MoldHandle {
   var timedOut = false
 
   init(
-    generation: Int, pid: Int32, channel: consuming ControlChannel, deadlineMs: Int64
+    generation: Int, pid: Int32, link: ChildLink, deadlineMs: Int64
   ) {
     self.generation = generation
     self.pid = pid
-    self.channel = consume channel
+    self.link = link
     self.deadlineMs = deadlineMs
   }
 
-  var channelNumber: Int32? {
-    guard channel != nil else { return nil }
-    return channel!.socket.number
-  }
-
-  func send(_ message: ControlMessage, descriptors: [Int32] = []) -> Bool {
-    guard channel != nil else { return false }
-    return channel!.send(message, descriptors: descriptors)
-  }
-
-  func receive() -> ControlArrival {
-    guard channel != nil else { return .wouldBlock }
-    return channel!.receive()
-  }
-
-  /// Ends it: a mold that sees the end of its channel exits.
-  func close(deadlineMs: Int64) {
-    channel = nil
+  /// Ends it. It first does what it was asked before, so the channel stays open until it is gone.
+  func beginClosing(deadlineMs: Int64) {
+    _ = link?.send(.stop)
     state = .closing
     self.deadlineMs = deadlineMs
   }

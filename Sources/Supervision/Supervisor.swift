@@ -1,1 +1,151 @@
-// The process tree.
+// Supervisor: the root of the process tree: sockets, signals, molds and workers. Assembly.
+internal import Configuration
+internal import Control
+internal import Platform
+internal import Scoreboard
+
+/// The supervisor: one thread, no Python.
+///
+/// It waits in poll(2) for signals, for messages of its children and for the next deadline, brings
+/// its picture of the tree up to date, and then does what ``TreePlan`` asks for. The extensions
+/// hold, in this order of reading: starting (`+Start`), molds and restarts (`+Molds`), workers
+/// (`+Workers`), deadlines and stuck requests (`+Deadlines`), signals and stopping (`+Signals`).
+public final class Supervisor {
+  /// Whether the server goes on.
+  enum Phase {
+    case running
+    /// Everything was told to finish.
+    case stopping
+  }
+
+  /// How long a worker gets to write its stacks before it is killed.
+  static let lastWordsMs: Int64 = 200
+  /// How long a mold gets to exit.
+  static let moldClosingMs: Int64 = 5_000
+  /// Deaths before the first worker of the first generation was ready, after which the server
+  /// gives up.
+  static let mostFirstDeaths = 5
+  /// Deaths of trial workers after which a new version is given up.
+  static let mostTrialDeaths = 3
+
+  let settings: ServerSettings
+  /// How log and process titles call the application.
+  let title: String
+  let launcher: MoldLauncher
+  let logs: LogFiles
+  var listeners: [Listener]
+  let scoreboard: Scoreboard
+  let workers: [WorkerHandle]
+  let notifier: ServiceNotifier
+  let outOfMemory = OutOfMemoryCounter()
+  let signals: SignalDescriptor
+  var pidFile: PidFile?
+
+  var phase = Phase.running
+  /// Set where the server must end; with phase `stopping`, once everything is gone.
+  var exitCode = ExitCode.ok
+  /// The newest generation that was started.
+  var generation = 0
+  /// The mold that forks the workers that serve; nil while there is none.
+  var servingMold: MoldHandle?
+  /// The generation that workers should have: the serving mold's, also after that died.
+  var servingGeneration: Int?
+  /// A newer mold that loads, or whose first worker is on trial.
+  var nextMold: MoldHandle?
+  /// Molds that were told to go.
+  var closingMolds: [MoldHandle] = []
+  /// Whether any worker ever was ready.
+  var hasServed = false
+  var firstDeaths = 0
+  var trialDeaths = 0
+  var workerBackOff = BackOff()
+  var trialBackOff = BackOff()
+  var moldBackOff = BackOff()
+  var moldReadySinceMs: Int64?
+  /// Deaths of processes that no mold has told us about yet; bounded.
+  var unclaimedDeaths: [(pid: Int32, status: ExitStatus)] = []
+  var outOfMemoryKills: Int?
+  var nextWatchMs: Int64 = 0
+
+  /// Everything that start made; see ``start(settings:settingsNumber:extensionPath:)``.
+  init(
+    settings: ServerSettings, launcher: MoldLauncher, logs: LogFiles, listeners: [Listener],
+    scoreboard: Scoreboard, notifier: ServiceNotifier, signals: consuming SignalDescriptor,
+    pidFile: consuming PidFile?
+  ) {
+    self.settings = settings
+    self.launcher = launcher
+    self.logs = logs
+    self.listeners = listeners
+    self.scoreboard = scoreboard
+    self.notifier = notifier
+    self.signals = signals
+    self.pidFile = pidFile
+    title = settings.processName.isEmpty ? settings.application : settings.processName
+    workers = (0..<scoreboard.slots).map { WorkerHandle(slot: $0, board: scoreboard[$0]) }
+    outOfMemoryKills = outOfMemory.kills
+  }
+
+  /// Serves until told to stop.
+  ///
+  /// - Returns: what the process exits with.
+  public func run() -> Int32 {
+    startNextMold(nowMs: Clock.monotonicMs())
+    while !isFinished {
+      waitForEvents()
+      let nowMs = Clock.monotonicMs()
+      // Messages before deaths: what a child said last explains how it ended.
+      readMolds(nowMs: nowMs)
+      readWorkers(nowMs: nowMs)
+      readSignals(nowMs: nowMs)
+      checkDeadlines(nowMs: nowMs)
+      followPlan(nowMs: nowMs)
+    }
+    for listener in listeners { listener.removeFile() }
+    pidFile = nil
+    ErrorLog.write(.notice, "stopped")
+    return exitCode.rawValue
+  }
+
+  private var isFinished: Bool {
+    phase == .stopping && servingMold == nil && nextMold == nil && closingMolds.isEmpty
+      && workers.allSatisfy { $0.state == .empty }
+  }
+
+  private func waitForEvents() {
+    var descriptors = [signals.descriptor.number]
+    for mold in molds { if let link = mold.link { descriptors.append(link.number) } }
+    for worker in workers { if let link = worker.link { descriptors.append(link.number) } }
+    let waitMs = nextDeadlineMs == .max ? -1 : max(0, nextDeadlineMs - Clock.monotonicMs() + 1)
+    _ = Process.waitReadable(descriptors, timeoutMs: waitMs)
+  }
+
+  /// Every mold that lives.
+  var molds: [MoldHandle] {
+    [servingMold, nextMold].compactMap { $0 } + closingMolds
+  }
+
+  /// The tree as decisions see it.
+  func plan(nowMs: Int64) -> TreePlan {
+    var plan = TreePlan(
+      wanted: settings.workers, serving: servingMold.map(\.generation),
+      workers: workers.filter { $0.state != .empty }.map(\.view))
+    if let nextMold, nextMold.state == .ready { plan.trial = nextMold.generation }
+    plan.mayFork = nowMs >= workerBackOff.notBeforeMs
+    plan.mayForkTrial = nowMs >= trialBackOff.notBeforeMs
+    return plan
+  }
+
+  private func followPlan(nowMs: Int64) {
+    guard phase == .running else { return }
+    if servingMold == nil && nextMold == nil && nowMs >= moldBackOff.notBeforeMs {
+      startNextMold(nowMs: nowMs)
+    }
+    for action in plan(nowMs: nowMs).actions() {
+      switch action {
+      case .fork(let generation): fork(generation: generation, nowMs: nowMs)
+      case .drain(let slot): drain(workers[slot], nowMs: nowMs)
+      }
+    }
+  }
+}

@@ -1,5 +1,4 @@
 // WorkerHandle: what the supervisor knows about the worker of one slot. Assembly.
-internal import Control
 internal import Platform
 internal import Scoreboard
 
@@ -12,7 +11,7 @@ final class WorkerHandle {
   var generation = 0
   /// 0 until the mold has told it.
   var pid: Int32 = 0
-  var channel: ControlChannel?
+  var link: ChildLink?
   /// When the present state has lasted too long; .max where it may last.
   var deadlineMs = Int64.max
   var readySinceMs: Int64?
@@ -28,16 +27,11 @@ final class WorkerHandle {
   /// How the log calls it.
   var name: String { "worker \(slot)" }
 
-  var channelNumber: Int32? {
-    guard channel != nil else { return nil }
-    return channel!.socket.number
-  }
-
   /// A worker was asked for.
-  func beginFork(generation: Int, channel: consuming ControlChannel, deadlineMs: Int64) {
+  func beginFork(generation: Int, link: ChildLink, deadlineMs: Int64) {
     board.clear(generation: generation)
     self.generation = generation
-    self.channel = consume channel
+    self.link = link
     self.deadlineMs = deadlineMs
     state = .forking
     pid = 0
@@ -50,19 +44,7 @@ final class WorkerHandle {
     board.clear(generation: 0)
     state = .empty
     pid = 0
-    channel = nil
+    link = nil
     deadlineMs = .max
-  }
-
-  /// Sends a message; false where nobody can receive it.
-  func send(_ message: ControlMessage, descriptors: [Int32] = []) -> Bool {
-    guard channel != nil else { return false }
-    return channel!.send(message, descriptors: descriptors)
-  }
-
-  /// Receives one message.
-  func receive() -> ControlArrival {
-    guard channel != nil else { return .wouldBlock }
-    return channel!.receive()
   }
 }

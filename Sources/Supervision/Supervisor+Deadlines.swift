@@ -1,0 +1,99 @@
+// Supervisor+Deadlines: what has lasted too long, and requests that are stuck. Assembly.
+internal import Configuration
+internal import Platform
+internal import Scoreboard
+
+extension Supervisor {
+  /// How often stuck requests are looked for.
+  static let watchMs: Int64 = 500
+
+  /// When something must be looked at next; .max where nothing waits for time to pass.
+  var nextDeadlineMs: Int64 {
+    var next = Int64.max
+    for mold in molds { next = min(next, mold.deadlineMs) }
+    var isServing = false
+    for worker in workers where worker.state != .empty {
+      next = min(next, worker.deadlineMs)
+      isServing = true
+    }
+    if isServing && settings.timeoutMs > 0 { next = min(next, nextWatchMs) }
+    guard phase == .running else { return next }
+    let nowMs = Clock.monotonicMs()
+    for notBefore in [
+      workerBackOff.notBeforeMs, trialBackOff.notBeforeMs, moldBackOff.notBeforeMs,
+    ] where notBefore > nowMs {
+      next = min(next, notBefore)
+    }
+    return next
+  }
+
+  /// Acts on every deadline that has passed.
+  func checkDeadlines(nowMs: Int64) {
+    for mold in molds where mold.deadlineMs <= nowMs { moldIsLate(mold, nowMs: nowMs) }
+    for worker in workers where worker.state != .empty && worker.deadlineMs <= nowMs {
+      workerIsLate(worker, nowMs: nowMs)
+    }
+    if settings.timeoutMs > 0 && nowMs >= nextWatchMs {
+      nextWatchMs = nowMs + min(Self.watchMs, max(50, settings.timeoutMs / 4))
+      findStuckRequests(nowMs: nowMs)
+    }
+  }
+
+  private func moldIsLate(_ mold: MoldHandle, nowMs: Int64) {
+    if mold.state == .loading && !mold.timedOut {
+      // Its stacks show what the import waits for.
+      mold.timedOut = true
+      mold.deadlineMs = nowMs + Self.lastWordsMs
+      Signal.send(Signal.dumpStacks, to: mold.pid)
+    } else {
+      mold.deadlineMs = nowMs + Self.moldClosingMs
+      Signal.send(Signal.kill, to: mold.pid)
+    }
+  }
+
+  private func workerIsLate(_ worker: WorkerHandle, nowMs: Int64) {
+    switch worker.state {
+    case .empty, .ready: worker.deadlineMs = .max
+    case .forking: wasNotForked(worker, nowMs: nowMs)
+    case .starting:
+      kill(
+        worker, because: .startupTimeout(seconds: settings.startupTimeoutMs / 1000),
+        nowMs: nowMs)
+    case .draining:
+      kill(
+        worker, because: .gracefulTimeout(seconds: settings.gracefulTimeoutMs / 1000),
+        nowMs: nowMs)
+    case .condemned:
+      Signal.send(Signal.kill, to: worker.pid)
+      worker.deadlineMs = nowMs + Self.moldClosingMs
+    }
+  }
+
+  private func wasNotForked(_ worker: WorkerHandle, nowMs: Int64) {
+    if worker.link != nil, let mold = molds.first(where: { $0.generation == worker.generation }) {
+      // The mold holds the other end and does not fork: it is broken.
+      ErrorLog.write(.error, "the mold (pid \(mold.pid)) does not answer; it is killed")
+      Signal.send(Signal.kill, to: mold.pid)
+    }
+    if worker.killReason == nil {
+      ErrorLog.write(.error, "\(worker.name) was not forked")
+      if phase == .running { workerBackOff.died(readyForMs: nil, nowMs: nowMs) }
+    }
+    worker.becomeEmpty()
+  }
+
+  private func findStuckRequests(nowMs: Int64) {
+    for worker in workers where worker.state == .ready || worker.state == .draining {
+      guard let oldest = worker.board.oldestRequest,
+        nowMs - oldest.beganMs > settings.timeoutMs
+      else { continue }
+      let seconds = (nowMs - oldest.beganMs) / 1000
+      ErrorLog.write(
+        .error, "\(worker.name) (pid \(worker.pid)): the request of its thread \(oldest.thread) "
+          + "has been running for \(seconds) s, longer than --timeout "
+          + "\(settings.timeoutMs / 1000); its Python stacks follow, then the worker is replaced")
+      kill(
+        worker, because: .stuckRequest(thread: oldest.thread, seconds: seconds), nowMs: nowMs)
+    }
+  }
+}

@@ -1,0 +1,107 @@
+// Supervisor+Start: everything that is made once, before the first process. Assembly.
+public import Configuration
+internal import Platform
+internal import Scoreboard
+
+extension Supervisor {
+  /// Opens what the server needs; nothing serves yet. On failure nothing is left behind.
+  ///
+  /// - Parameter settingsNumber: the memfd with the encoded settings, passed on to the molds.
+  /// - Parameter extensionPath: absolute path of `_plimsoll.abi3.so`.
+  public static func start(
+    settings: ServerSettings, settingsNumber: Int32, extensionPath: String
+  ) throws(StartFailure) -> Supervisor {
+    unsafe ErrorLog.threshold = LogLevel(name: settings.logLevel) ?? .notice
+    let account = try account(settings)
+    let logs = try LogFiles(settings)
+    if settings.umask >= 0 { Process.setFileMask(settings.umask) }
+    let listeners = try ListenerSet.open(settings)
+    do {
+      let pidFile = try pidFile(settings)
+      return try assemble(
+        settings, account, logs, listeners, pidFile, settingsNumber, extensionPath)
+    } catch {
+      for listener in listeners { listener.removeFile() }
+      throw error
+    }
+  }
+
+  private static func assemble(
+    _ settings: ServerSettings, _ account: Account?, _ logs: LogFiles, _ listeners: [Listener],
+    _ pidFile: consuming PidFile?, _ settingsNumber: Int32, _ extensionPath: String
+  ) throws(StartFailure) -> Supervisor {
+    do {
+      // Two generations, and some that drain, must find room side by side.
+      let board = try Scoreboard.makeDescriptor(
+        slots: 2 * settings.workers + 8, threads: settings.threads)
+      let scoreboard = try Scoreboard(mapping: board.number)
+      try Process.adoptOrphans()
+      try FileDescriptor.setKeptByExec(settingsNumber, false)
+      Signal.ignore(Signal.pipe)
+      let signals = try SignalDescriptor([
+        Signal.terminate, Signal.interrupt, Signal.hangUp, Signal.user1, Signal.user2,
+        Signal.windowChange, Signal.child,
+      ])
+      let launcher = MoldLauncher(
+        settings: settings, extensionPath: extensionPath, settingsNumber: settingsNumber,
+        // Kept open as long as the process: every mold needs it.
+        scoreboardNumber: board.release(), account: account)
+      return Supervisor(
+        settings: settings, launcher: launcher, logs: logs, listeners: listeners,
+        scoreboard: scoreboard, notifier: .fromEnvironment(), signals: signals,
+        pidFile: pidFile)
+    } catch {
+      throw StartFailure(.internalError, "The server cannot be set up: \(error).")
+    }
+  }
+
+  /// Who molds and workers become; nil where they stay who the supervisor is.
+  private static func account(_ settings: ServerSettings) throws(StartFailure) -> Account? {
+    var account = Account.current
+    if !settings.user.isEmpty {
+      guard let found = Account.lookUp(user: settings.user) else {
+        throw StartFailure(
+          .permission, "The user \(settings.user) of --user is unknown on this machine.")
+      }
+      account = found
+    }
+    if !settings.group.isEmpty {
+      guard let group = Account.lookUp(group: settings.group) else {
+        throw StartFailure(
+          .permission, "The group \(settings.group) of --group is unknown on this machine.")
+      }
+      account.group = group
+    }
+    if account.user == Account.current.user && account.group == Account.current.group {
+      if account.user == 0 {
+        ErrorLog.write(
+          .warn, "the application runs as root; --user NAME gives it an account of its own")
+      }
+      return nil
+    }
+    guard Account.isRoot else {
+      throw StartFailure(
+        .permission, "Only root can run the application as \(account.name): start the server as "
+          + "root, or leave --user and --group out.")
+    }
+    return account
+  }
+
+  private static func pidFile(_ settings: ServerSettings) throws(StartFailure) -> PidFile? {
+    if settings.pidFile.isEmpty { return nil }
+    do {
+      return try PidFile(settings.pidFile)
+    } catch {
+      switch error {
+      case .held(let pid):
+        throw StartFailure(
+          .permission, "A server (pid \(pid)) runs already with the pid file "
+            + "\(settings.pidFile); stop it, or choose another file with --pid.")
+      case .notWritable(let cause):
+        throw StartFailure(
+          .permission, "Cannot write the pid file \(settings.pidFile): \(cause); its directory "
+            + "must exist and be writable for this user.")
+      }
+    }
+  }
+}

@@ -1,0 +1,220 @@
+// Supervisor+Workers: forking, draining and burying workers. Assembly.
+internal import Configuration
+internal import Control
+internal import Platform
+internal import Scoreboard
+
+extension Supervisor {
+  // MARK: fork
+
+  /// Asks the mold of a generation for a worker.
+  func fork(generation: Int, nowMs: Int64) {
+    // Without a free slot the next plan asks again: some worker is on its way out.
+    guard let worker = workers.first(where: { $0.state == .empty }),
+      let mold = molds.first(where: { $0.generation == generation && $0.state == .ready }),
+      let moldLink = mold.link
+    else { return }
+    do {
+      let pair = try ControlPair()
+      worker.beginFork(
+        generation: generation, link: ChildLink(owning: pair.near),
+        deadlineMs: nowMs + settings.startupTimeoutMs)
+      let sent = moldLink.send(.fork(slot: worker.slot), descriptors: [pair.far])
+      pair.closeFar()
+      // A full queue: the mold is behind. A closed one: its death is on its way here.
+      if !sent { worker.becomeEmpty() }
+    } catch {
+      ErrorLog.write(.error, "cannot make a control channel: \(error)")
+      workerBackOff.died(readyForMs: nil, nowMs: nowMs)
+    }
+  }
+
+  /// The mold has forked.
+  func wasForked(_ worker: WorkerHandle, pid: Int32, mold: MoldHandle, nowMs: Int64) {
+    guard worker.state != .empty, worker.pid == 0, worker.generation == mold.generation else {
+      return
+    }
+    worker.pid = pid
+    if worker.state == .forking { worker.state = .starting }
+    if let index = unclaimedDeaths.firstIndex(where: { $0.pid == pid }) {
+      let death = unclaimedDeaths.remove(at: index)
+      workerDied(worker, status: death.status, nowMs: nowMs)
+    } else if let reason = worker.killReason {
+      kill(worker, because: reason, nowMs: nowMs)
+    }
+  }
+
+  // MARK: messages
+
+  func readWorkers(nowMs: Int64) {
+    for worker in workers {
+      while let link = worker.link {
+        switch link.receive() {
+        case .wouldBlock: break
+        case .endOfFile:
+          worker.link = nil
+          // A worker that was never made ends here; one that was dies, which is seen apart.
+          if worker.state == .forking { worker.deadlineMs = nowMs + Self.lastWordsMs }
+          continue
+        case .message(let message, _):
+          handle(message, from: worker, nowMs: nowMs)
+          continue
+        }
+        break
+      }
+    }
+  }
+
+  private func handle(_ message: ControlMessage, from worker: WorkerHandle, nowMs: Int64) {
+    switch message {
+    case .ready:
+      if worker.pid == 0 { worker.pid = worker.board.pid }
+      guard worker.state == .forking || worker.state == .starting else { return }
+      if let reason = worker.killReason { return kill(worker, because: reason, nowMs: nowMs) }
+      workerIsReady(worker, nowMs: nowMs)
+    case .retiring:
+      guard worker.state == .ready else { return }
+      ErrorLog.write(
+        .info, "\(worker.name) (pid \(worker.pid)) has served --max-requests; it is replaced")
+      worker.state = .draining
+      worker.deadlineMs = nowMs + settings.gracefulTimeoutMs
+    case .failed(let code, let message):
+      guard !hasServed else {
+        if let nextMold, nextMold.generation == worker.generation {
+          return abandonNextMold(because: message, nowMs: nowMs)
+        }
+        ErrorLog.write(.error, "\(worker.name) (pid \(worker.pid)) cannot serve: \(message)")
+        return
+      }
+      ErrorLog.write(.crit, "cannot start: \(message)")
+      stop(ExitCode(rawValue: code) ?? .application, nowMs: nowMs)
+    case .fork, .drain, .stop, .reopenLogs, .loading, .forked, .filesChanged: break
+    }
+  }
+
+  private func workerIsReady(_ worker: WorkerHandle, nowMs: Int64) {
+    worker.state = .ready
+    worker.readySinceMs = nowMs
+    worker.deadlineMs = .max
+    if let nextMold, nextMold.generation == worker.generation {
+      promoteNextMold(nowMs: nowMs)
+      announce("serving generation \(worker.generation) of \(title)")
+    } else if !hasServed {
+      announce(
+        "serving \(title) at \(listeners.map(\.name).joined(separator: ", ")) with "
+          + "\(settings.workers) × \(settings.threads) threads, Python "
+          + "\(servingMold?.python ?? "")")
+    }
+    hasServed = true
+    workerBackOff.becameReady()
+    moldBackOff.becameReady()
+  }
+
+  private func announce(_ text: String) {
+    ErrorLog.write(.notice, text)
+    notifier.ready(status: text)
+  }
+
+  // MARK: the end
+
+  /// Lets a worker finish what it has in hand; one that does not serve yet is killed.
+  func drain(_ worker: WorkerHandle, nowMs: Int64, with message: ControlMessage = .drain) {
+    switch worker.state {
+    case .empty, .condemned: return
+    case .draining: _ = worker.link?.send(message)
+    case .ready:
+      worker.state = .draining
+      worker.deadlineMs = nowMs + settings.gracefulTimeoutMs
+      _ = worker.link?.send(message)
+    case .forking, .starting:
+      kill(worker, because: phase == .stopping ? .stoppedAtOnce : .notNeeded, nowMs: nowMs)
+    }
+  }
+
+  /// Kills a worker, with a moment to write its stacks if that explains something.
+  func kill(_ worker: WorkerHandle, because reason: KillReason, nowMs: Int64) {
+    worker.killReason = worker.killReason ?? reason
+    guard worker.pid > 0 else {
+      // Not made yet, or not known yet: it is killed when the mold tells its pid.
+      worker.deadlineMs = nowMs + Self.moldClosingMs
+      return
+    }
+    worker.state = .condemned
+    switch reason {
+    case .stuckRequest, .startupTimeout, .gracefulTimeout:
+      Signal.send(Signal.dumpStacks, to: worker.pid)
+      worker.deadlineMs = nowMs + Self.lastWordsMs
+    case .notNeeded, .stoppedAtOnce:
+      Signal.send(Signal.kill, to: worker.pid)
+      worker.deadlineMs = nowMs + Self.moldClosingMs
+    }
+  }
+
+  /// Collects all children that ended.
+  func reap(nowMs: Int64) {
+    while let (pid, status) = Process.reap() {
+      if moldDied(pid: pid, status: status, nowMs: nowMs) { continue }
+      if let worker = workers.first(where: { $0.pid == pid && $0.state != .empty }) {
+        workerDied(worker, status: status, nowMs: nowMs)
+        continue
+      }
+      // A worker whose pid is not known yet, a mold's helper, or an orphan of the application.
+      if unclaimedDeaths.count >= 32 { unclaimedDeaths.removeFirst() }
+      unclaimedDeaths.append((pid, status))
+    }
+  }
+
+  private func workerDied(_ worker: WorkerHandle, status: ExitStatus, nowMs: Int64) {
+    // What it said last, such as why it could not start.
+    while let link = worker.link, case .message(let message, _) = link.receive() {
+      handle(message, from: worker, nowMs: nowMs)
+    }
+    var notice = DeathNotice(
+      pid: worker.pid, who: worker.name, status: status, state: worker.state,
+      killReason: worker.killReason, requestsLost: worker.board.busyThreads)
+    if status == .signalled(signal: Signal.kill, dumpedCore: false), worker.killReason == nil {
+      notice.outOfMemory = ranOutOfMemory()
+    }
+    ErrorLog.write(notice.level, notice.message)
+    let wasCapacity = worker.state.isCapacity
+    let readyForMs = worker.readySinceMs.map { nowMs - $0 }
+    let generation = worker.generation
+    worker.becomeEmpty()
+    guard phase == .running, notice.state != .draining || worker.killReason != nil,
+      worker.killReason != .notNeeded
+    else { return }
+    if let nextMold, nextMold.generation == generation {
+      trialWorkerDied(nowMs: nowMs)
+    } else if wasCapacity || worker.killReason != nil {
+      servingWorkerDied(readyForMs: readyForMs, nowMs: nowMs)
+    }
+  }
+
+  private func trialWorkerDied(nowMs: Int64) {
+    trialDeaths += 1
+    trialBackOff.died(readyForMs: nil, nowMs: nowMs)
+    if trialDeaths >= Self.mostTrialDeaths {
+      abandonNextMold(
+        because: "\(trialDeaths) of its workers ended before they were ready", nowMs: nowMs)
+    }
+  }
+
+  private func servingWorkerDied(readyForMs: Int64?, nowMs: Int64) {
+    workerBackOff.died(readyForMs: readyForMs, nowMs: nowMs)
+    guard !hasServed else { return }
+    firstDeaths += 1
+    if firstDeaths >= Self.mostFirstDeaths {
+      ErrorLog.write(
+        .crit, "cannot start: \(firstDeaths) workers ended before one was ready; the reasons "
+          + "are above")
+      stop(.workersDie, nowMs: nowMs)
+    }
+  }
+
+  /// Whether the kernel killed for want of memory since the last look.
+  func ranOutOfMemory() -> Bool? {
+    guard let before = outOfMemoryKills, let now = outOfMemory.kills else { return nil }
+    outOfMemoryKills = now
+    return now > before
+  }
+}
