@@ -21,6 +21,17 @@ enum Lanes {
   /// Marks bytes equal to `byte`.
   @inlinable @inline(__always)
   static func equal(_ word: UInt64, to byte: UInt8) -> UInt64 { less(word ^ all(byte), than: 1) }
+
+  /// Marks bytes that are neither letter nor hyphen, each of them and no other.
+  @inlinable @inline(__always)
+  static func notInCommonNames(_ word: UInt64) -> UInt64 {
+    // Seven bits and a summand of at most 0x7F do not carry into the next byte, so the high bit of
+    // each sum says exactly whether the byte reaches a bound.
+    let low = (word | all(0x20)) & all(0x7F)
+    let letters = (low &+ all(0x80 - 0x61)) & ~(low &+ all(0x80 - 0x7B))
+    let notHyphen = ((word & all(0x7F)) ^ all(0x2D)) &+ all(0x7F)
+    return (~letters & notHyphen | word) & all(0x80)
+  }
 }
 
 extension Span where Element == UInt8 {
@@ -48,6 +59,23 @@ extension Span where Element == UInt8 {
       index &+= 8
     }
     while index < end && self[index] != byte { index &+= 1 }
+    return index
+  }
+
+  /// Index of the first byte from `start` on that may not stand in a token; `count` where there is
+  /// none. Letters and hyphens, of which most names consist, are passed eight at a time.
+  @inlinable @inline(__always)
+  public func tokenEnd(from start: Int) -> Int {
+    var index = start
+    while index &+ 8 <= count {
+      let marks = Lanes.notInCommonNames(word(at: index))
+      index &+= marks == 0 ? 8 : marks.trailingZeroBitCount >> 3
+      if marks != 0 {
+        if !ASCII.isToken(self[index]) { return index }
+        index &+= 1
+      }
+    }
+    while index < count && ASCII.isToken(self[index]) { index &+= 1 }
     return index
   }
 

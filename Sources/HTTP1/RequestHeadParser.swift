@@ -106,8 +106,7 @@ enum FieldLine {
   /// Index of the colon after the name that begins at `start`.
   @inline(__always)
   static func colon(_ bytes: Span<UInt8>, from start: Int) throws(Refusal) -> Int {
-    var index = start
-    while ASCII.isToken(bytes[index]) { index &+= 1 }
+    let index = bytes.tokenEnd(from: start)
     guard bytes[index] == UInt8(ascii: ":") && index > start else {
       throw refusal(bytes[index], isFirst: index == start)
     }
