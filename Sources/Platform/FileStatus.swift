@@ -37,3 +37,26 @@ public struct FileStatus: Equatable, Sendable {
     inode = UInt64(status.st_ino)
   }
 }
+
+/// Why a file that was asked for by name could not be opened, as far as the asker has to care.
+public enum FileFailure: Equatable, Sendable {
+  /// There is no such file, or it is not allowed to be reached this way (a link, a device).
+  case absent
+  /// The permissions forbid it.
+  case forbidden
+  /// No descriptor or memory is left at the moment.
+  case exhausted
+  /// Anything else: a disk or network file system that fails.
+  case broken
+
+  /// Classifies an error of ``Directory/openFile(_:followsSymlinks:)`` or
+  /// ``FileStatus/init(of:)``.
+  public init(_ error: SystemCallError) {
+    switch error.code {
+    case ENOENT, ENOTDIR, ELOOP, EXDEV, ENAMETOOLONG, ENXIO, ENODEV, EISDIR: self = .absent
+    case EACCES, EPERM: self = .forbidden
+    case EMFILE, ENFILE, ENOMEM, EAGAIN, EINTR: self = .exhausted
+    default: self = .broken
+    }
+  }
+}

@@ -1,4 +1,5 @@
 // MediaTypes: Content-Type by file name extension. Pure.
+internal import Bytes
 
 /// What is known about files with some extension.
 @safe struct MediaType {
@@ -28,7 +29,7 @@
       for word in group.extensions.utf8.split(separator: UInt8(ascii: " ")) {
         let bytes = Array(word)
         guard let key = Self.key(for: bytes.span) else {
-          preconditionFailure("an extension of the table is longer than 16 bytes")
+          preconditionFailure("an extension of the table is longer than 15 bytes")
         }
         table.append((key, type))
       }
@@ -73,11 +74,12 @@
     return .unknown
   }
 
-  /// The lower-case extension packed into an integer; nil when empty or longer than 16 bytes.
+  /// The lower-case extension packed into an integer; nil when empty or longer than 15 bytes.
   private static func key(for bytes: Span<UInt8>) -> UInt128? {
-    guard bytes.count >= 1, bytes.count <= 16 else { return nil }
-    var key: UInt128 = 0
-    for index in bytes.indices { key = key << 8 | UInt128(lowercased(bytes[index])) }
+    guard bytes.count >= 1, bytes.count <= 15 else { return nil }
+    // The one marks the start: a leading zero byte would not change the number otherwise.
+    var key: UInt128 = 1
+    for index in bytes.indices { key = key << 8 | UInt128(ASCII.lowercased(bytes[index])) }
     return key
   }
 
@@ -182,9 +184,4 @@
     ("application/vnd.oasis.opendocument.presentation", false, "odp"),
     ("model/gltf-binary", false, "glb"),
   ]
-}
-
-/// ASCII letters in lower case, other bytes unchanged.
-@inline(__always) func lowercased(_ byte: UInt8) -> UInt8 {
-  byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte
 }

@@ -1,0 +1,119 @@
+// MountTable: the open directories, found by URL prefix. Assembly.
+internal import Bytes
+internal import Platform
+
+/// The mounts, longest prefix first, so that the first one that covers a path is the right one.
+@safe struct MountTable: ~Copyable {
+  /// A mount with its directory open.
+  @safe struct Mount: ~Copyable {
+    /// The prefix, decoded; empty for the whole site.
+    let prefix: UnsafeMutableBufferPointer<UInt8>
+    let directory: Directory
+    let followsSymlinks: Bool
+
+    deinit { unsafe prefix.deallocate() }
+  }
+
+  /// Number of mounts.
+  private(set) var count = 0
+  private let mounts: UnsafeMutablePointer<Mount>
+
+  /// Opens every directory.
+  ///
+  /// - Throws: the first mount that cannot be served, with the reason.
+  init(_ configured: [StaticMount], allowsOpenat2: Bool) throws(StaticSiteError) {
+    unsafe mounts = .allocate(capacity: max(configured.count, 1))
+    let sorted = configured.sorted { $0.prefix.utf8.count > $1.prefix.utf8.count }
+    for mount in sorted {
+      if let problem = Self.problem(of: mount.prefix) {
+        throw StaticSiteError(mount: mount, problem: problem)
+      }
+      guard sorted.count(where: { $0.prefix == mount.prefix }) == 1 else {
+        throw StaticSiteError(mount: mount, problem: .prefixTwice)
+      }
+      let directory: Directory
+      do throws(SystemCallError) {
+        directory = try Directory(mount.directory, allowsOpenat2: allowsOpenat2)
+      } catch {
+        throw StaticSiteError(mount: mount, problem: .directory(error))
+      }
+      let text = mount.prefix == "/" ? "" : mount.prefix
+      let prefix = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: text.utf8.count)
+      _ = unsafe prefix.initialize(from: text.utf8)
+      unsafe (mounts + count).initialize(
+        to: Mount(
+          prefix: prefix, directory: directory, followsSymlinks: mount.followsSymlinks))
+      count += 1
+    }
+  }
+
+  deinit {
+    unsafe mounts.deinitialize(count: count)
+    unsafe mounts.deallocate()
+  }
+
+  /// The prefix of the mount at `index`, 0..<``count``; empty for the whole site. Valid as long as
+  /// the table.
+  borrowing func prefix(of index: Int) -> UnsafeBufferPointer<UInt8> {
+    precondition(index >= 0 && index < count)
+    return unsafe UnsafeBufferPointer(mounts[index].prefix)
+  }
+
+  /// Opens a file below the mount at `index`; see ``Directory/openFile(_:followsSymlinks:)``.
+  borrowing func openFile(
+    _ path: borrowing StaticPath, below index: Int
+  ) throws(SystemCallError) -> FileDescriptor {
+    precondition(index >= 0 && index < count)
+    return try unsafe mounts[index].directory.openFile(
+      path.bytes, followsSymlinks: mounts[index].followsSymlinks)
+  }
+
+  /// Index of the first mount that covers `path`, or -1. Allocates: never.
+  borrowing func index(covering path: Span<UInt8>) -> Int {
+    guard !path.isEmpty, path[0] == UInt8(ascii: "/") else { return -1 }
+    for index in 0..<count where unsafe Self.covers(mounts[index].prefix, path) { return index }
+    return -1
+  }
+
+  /// Whether `path`, percent-encoded, is `prefix` or continues it after a slash.
+  ///
+  /// An application cannot tell `%2F` from a slash (WSGI decodes both), so neither must a mount:
+  /// what it shadows has to stay shadowed in every spelling. Such paths get a 404.
+  @inline(__always)
+  private static func covers(
+    _ prefix: UnsafeMutableBufferPointer<UInt8>, _ path: Span<UInt8>
+  ) -> Bool {
+    var position = 0
+    for index in 0..<prefix.count {
+      guard position < path.count else { return false }
+      let byte = path[position]
+      if byte == UInt8(ascii: "%") {
+        guard unsafe StaticPath.escape(in: path, at: position) == prefix[index] else {
+          return false
+        }
+        position += 3
+      } else {
+        guard unsafe byte == prefix[index] else { return false }
+        position += 1
+      }
+    }
+    guard position < path.count, path[position] != UInt8(ascii: "/") else { return true }
+    return path[position] == UInt8(ascii: "%")
+      && StaticPath.escape(in: path, at: position) == UInt8(ascii: "/")
+  }
+
+  private static func problem(of prefix: String) -> StaticSiteError.Problem? {
+    if prefix == "/" { return nil }
+    guard prefix.utf8.first == UInt8(ascii: "/"), prefix.utf8.last != UInt8(ascii: "/") else {
+      return .prefixForm
+    }
+    for name in prefix.utf8.dropFirst().split(
+      separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    {
+      if name.isEmpty || name.elementsEqual(".".utf8) || name.elementsEqual("..".utf8) {
+        return .prefixForm
+      }
+    }
+    return nil
+  }
+}
