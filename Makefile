@@ -11,7 +11,7 @@ SITE := $(CURDIR)/examples/django-site
 
 .DEFAULT_GOAL := help
 .PHONY: help serve build stage test bench format lint clean setup-build setup-site setup-test \
-	setup-bench
+	setup-bench ratchet
 .NOTPARALLEL:
 
 help: ## what can be made
@@ -41,6 +41,9 @@ format: ## rewrite every Swift file in the house's format
 
 lint: ## check the format without rewriting
 	@tools/lint
+
+ratchet: ## agree on today's counts of unsafe code, force unwraps and the like (Tests/ratchet.json)
+	@PLIMSOLL_RATCHET=write swift test --filter HouseRulesTests
 
 clean: ## remove everything that was made here, the example site's data included
 	rm -rf .build stage .setup .venv .venv-* .pytest_cache

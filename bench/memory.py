@@ -11,7 +11,9 @@ import time
 from pathlib import Path
 
 import processes
-from servers import PYTHON, ROOT, CannotStart, Contender, Place, Running, free_port, plimsoll_command
+from servers import (
+    PYTHON, ROOT, CannotStart, Contender, Place, Running, free_port, plimsoll_command,
+)
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: idle\r\nAccept: */*\r\n\r\n"
 EXTENSION = ROOT / "stage" / "lib" / "plimsoll"
@@ -78,7 +80,7 @@ def _server(idle):
     with tempfile.TemporaryDirectory(prefix="plimsoll-bench-") as name:
         running = Running(contender, Place(free_port(), Path(name)))
         try:
-            # The tables and pools that grow with the first connections are not the connections' cost.
+            # What the first connections make grow, tables and pools, is not what one costs.
             connections = _open(running.port, 100)
             supervisor = _cost(processes.memory_kib(running.process.pid))
             before = {pid: processes.memory_kib(pid) for pid in running.pids()}
@@ -86,7 +88,7 @@ def _server(idle):
             worker = max(running.pids(), key=processes.open_descriptors)
             held = processes.open_descriptors(worker)
             if held < idle or worker not in before:
-                raise CannotStart(f"no worker holds the {idle} idle connections; the most is {held}")
+                raise CannotStart(f"no worker holds {idle} idle connections; the most is {held}")
             after = processes.memory_kib(worker)
             _request_all(connections[:100])
             grown = (after["Anonymous"] - before[worker]["Anonymous"]) * 1024
@@ -120,7 +122,7 @@ def _request_all(connections):
     while waiting:
         ready, _, _ = select.select(list(waiting), [], [], max(0, end - time.monotonic()))
         if not ready:
-            raise CannotStart(f"{len(waiting)} of {len(connections)} idle connections got no answer")
+            raise CannotStart(f"{len(waiting)} of {len(connections)} connections got no answer")
         for connection in ready:
             block = connection.recv(65536)
             if not block:

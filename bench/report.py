@@ -61,8 +61,8 @@ def _first_line(command):
 
 def _table(options, rounds, failures):
     lines = [
-        "| server | requests/s | lowest–highest | Plimsoll is | p50 ms | p99 ms | CPU ms per 1,000"
-        " | PSS MB | processes | at once | errors |",
+        "| server | requests/s | lowest–highest | Plimsoll is | p50 ms | p99 ms"
+        " | CPU ms per 1,000 | PSS MB | processes | at once | errors |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- | ---: |",
     ]
     ours = rounds.get("plimsoll", [])
@@ -101,7 +101,7 @@ def _legend(options):
         "- *CPU*: user and system time of all processes of the server per 1,000 requests.",
         "- *PSS*: proportional set size of all processes of the server, right after the load.",
         "- *At once*: whether a second connection is answered while a first one is kept alive.",
-        "- *Errors*: connect, read, write, status and time-out errors that wrk counted, in all rounds.",
+        "- *Errors*: connect, read, write, status and time-out errors that wrk counted, in all.",
         "", "| server | version | set-up |", "| --- | --- | --- |",
     ]
     for key in options.servers:
@@ -122,14 +122,14 @@ def _memory(memory):
         lines.append(f"Idle connections were not measured: {connections}.")
     else:
         lines.append(
-            f"An idle kept-alive connection takes **{connections['bytes']:,.0f} bytes** in a worker:"
-            f" the growth of its anonymous memory over {connections['count']:,} connections that"
+            f"An idle kept-alive connection takes **{connections['bytes']:,.0f} bytes** in a"
+            f" worker: the growth of its anonymous memory over {connections['count']:,} connections that"
             " were each answered once, divided by their number. The kernel's own share of a socket"
             " is not in it.")
     lines += [
         "",
-        "Anonymous and private dirty pages are what a process costs. Private clean pages are pages of"
-        " the program's file that no other process maps at that moment; the kernel drops them when"
+        "Anonymous and private dirty pages are what a process costs. Private clean pages are pages"
+        " of the program's file that no other process maps at that moment; the kernel drops them when"
         " it needs the room, and a second process shares them.",
     ]
     return lines

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares Plimsoll with other WSGI servers, side by side in one run, and writes docs/BENCHMARKS.md.
+"""Compares Plimsoll with other WSGI servers in one run, and writes docs/BENCHMARKS.md.
 
 Rounds are interleaved (A B C A B C ...), so that a machine that changes its mind does so for all.
 Every server is started fresh for its turn, pinned to one core, with the client pinned to another.
@@ -22,6 +22,7 @@ import report
 from servers import CONTENDERS, HELLO, ROOT, CannotStart, Place, Running, free_port
 
 BODY = b"Hello, world!\n"
+ERRORS = ("connect", "read", "write", "status", "timeout")
 
 
 class WrongAnswer(Exception):
@@ -29,7 +30,7 @@ class WrongAnswer(Exception):
 
 
 def check(port):
-    """Asserts body and keep-alive; returns whether a second connection is served beside a kept one."""
+    """Asserts body and keep-alive; returns whether a kept connection leaves room for another."""
     first = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         for number in (1, 2):
@@ -57,8 +58,8 @@ def check(port):
 
 def wrk(port, seconds, connections, core):
     """Runs the client and returns its figures."""
-    command = ["taskset", "-c", str(core), "wrk", "--threads", "1", "--connections", str(connections),
-               "--duration", f"{seconds}s", "--script", str(ROOT / "bench" / "figures.lua"),
+    command = ["taskset", "-c", str(core), "wrk", "--threads", "1",
+               "--connections", str(connections), "--duration", f"{seconds}s", "--script", str(ROOT / "bench" / "figures.lua"),
                f"http://127.0.0.1:{port}/"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60)
     line = re.search(r"^figures (.*)$", done.stdout, re.M)
@@ -93,7 +94,7 @@ def turn(key, options, cores):
                 "cpu_ms": cpu * 1e6 / requests,
                 "pss_kib": pss,
                 "processes": len(pids),
-                "errors": sum(figures[k] for k in ("connect", "read", "write", "status", "timeout")),
+                "errors": sum(figures[kind] for kind in ERRORS),
             }
         finally:
             running.stop()
@@ -122,7 +123,7 @@ def pick_cores():
     """(server, client): two different cores where there are two."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
-        print("Only one core: server and client share it, so the figures say little.", file=sys.stderr)
+        print("One core: server and client share it, so the figures say little.", file=sys.stderr)
     return cores[1 % len(cores)], cores[0]
 
 
@@ -150,7 +151,8 @@ def main():
                 continue
             rounds[key].append(figures)
             print(f"round {number + 1}  {key:12} {figures['rps']:9.0f} requests/s"
-                  f"  p99 {figures['p99_us'] / 1000:8.2f} ms  errors {figures['errors']}", flush=True)
+                  f"  p99 {figures['p99_us'] / 1000:8.2f} ms  errors {figures['errors']}",
+                  flush=True)
     sections = memory.measure(options.idle) if options.idle else None
     text = report.write(
         options, cores, rounds, failures, sections, seconds=time.time() - began, load=load)

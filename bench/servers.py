@@ -102,7 +102,7 @@ UWSGI = ("--master", "--processes", "1", "--chdir", str(HELLO), "--module", "hel
 CONTENDERS = {
     "plimsoll": Contender(
         "Plimsoll", _plimsoll, "",
-        "`--workers 1 --threads 1`. PSS and CPU are those of supervisor, mold and worker together."),
+        "`--workers 1 --threads 1`. PSS and CPU are of supervisor, mold and worker together."),
     "bjoern": Contender(
         "bjoern", _script("import bjoern\nbjoern.run(hello.application, '127.0.0.1', {port})"),
         "bjoern", "One process, one thread, by design; no supervisor."),
@@ -116,7 +116,7 @@ CONTENDERS = {
         _tool("granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", "{port}",
               "--workers", "1", "--blocking-threads", "1", "--no-ws", "--no-access-log",
               "--working-dir", str(HELLO), "hello:application"),
-        "granian", "WSGI interface, 1 worker, 1 blocking thread; its I/O runs on a thread of its own."),
+        "granian", "WSGI interface, 1 worker, 1 blocking thread; its I/O has a thread of its own."),
     "uwsgi": Contender(
         "uWSGI, http11-socket", _tool("uwsgi", "--http11-socket", "127.0.0.1:{port}", *UWSGI),
         "uwsgi", "Keeps connections alive, and a kept one holds the only handler: see the column"
@@ -127,13 +127,13 @@ CONTENDERS = {
         "uwsgi", "Its router process keeps the connections and hands each request to the worker."),
     "gunicorn": Contender(
         "gunicorn, gthread",
-        _tool("gunicorn", "--bind", "127.0.0.1:{port}", "--worker-class", "gthread", "--workers", "1",
-              "--threads", "1", "--keep-alive", "60", "--chdir", str(HELLO), "hello:application"),
+        _tool("gunicorn", "--bind", "127.0.0.1:{port}", "--worker-class", "gthread",
+              "--workers", "1", "--threads", "1", "--keep-alive", "60", "--chdir", str(HELLO), "hello:application"),
         "gunicorn", "gthread with one thread, because its sync worker closes every connection."),
     "mod_wsgi": Contender(
         "mod_wsgi, event MPM, 1 thread", _apache(1), "",
-        "Embedded mode, one Apache process, one handler thread. Apache closes kept-alive connections"
-        " when all its threads are busy, which the client counts as read errors."),
+        "Embedded mode, one Apache process, one handler thread. Apache closes kept-alive"
+        " connections when all its threads are busy, which the client counts as read errors."),
     "mod_wsgi-65": Contender(
         "mod_wsgi, event MPM, 65 threads", _apache(65), "",
         "The same with a thread for every connection, so that it has none to close."),
@@ -166,7 +166,8 @@ class Running:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.process.poll() is not None:
-                raise CannotStart(f"it ended with code {self.process.returncode}: {self._last_line()}")
+                code = self.process.returncode
+                raise CannotStart(f"it ended with code {code}: {self._last_line()}")
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
                 return

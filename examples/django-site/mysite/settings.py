@@ -56,8 +56,8 @@ DATABASES = {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": DATA_DIR / "db.sqlite3",
         "OPTIONS": {
-            # Readers go on while one process writes; writers take the lock at once and queue for it,
-            # so that several workers never see "database is locked".
+            # Readers go on while one process writes; writers take the lock at once and queue
+            # for it, so that several workers never see "database is locked".
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
@@ -81,7 +81,8 @@ MEDIA_ROOT = DATA_DIR / "media"  # uploads; only /download/ hands them out
 
 SECURE_REFERRER_POLICY = "same-origin"
 
-# Django's own default shows nothing of an error when DEBUG is off. Standard error is the server's log.
+# Django's own default shows nothing of an error when DEBUG is off. Standard error goes to the
+# server's log.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
