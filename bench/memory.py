@@ -75,7 +75,7 @@ def _server(idle):
     idle = min(idle, room) if hard != resource.RLIM_INFINITY else idle
     contender = Contender(
         "Plimsoll", lambda place: plimsoll_command(
-            place.port, "--keep-alive", "600", "--max-connections", str(idle + 100)), "")
+            place.port, "--keep-alive", "600", "--worker-connections", str(idle + 100)), "")
     connections = []
     with tempfile.TemporaryDirectory(prefix="plimsoll-bench-") as name:
         running = Running(contender, Place(free_port(), Path(name)))

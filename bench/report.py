@@ -123,14 +123,14 @@ def _memory(memory):
     else:
         lines.append(
             f"An idle kept-alive connection takes **{connections['bytes']:,.0f} bytes** in a"
-            f" worker: the growth of its anonymous memory over {connections['count']:,} connections that"
-            " were each answered once, divided by their number. The kernel's own share of a socket"
-            " is not in it.")
+            " worker: the growth of its anonymous memory over"
+            f" {connections['count']:,} connections that were each answered once, divided by their"
+            " number. The kernel's own share of a socket is not in it.")
     lines += [
         "",
         "Anonymous and private dirty pages are what a process costs. Private clean pages are pages"
-        " of the program's file that no other process maps at that moment; the kernel drops them when"
-        " it needs the room, and a second process shares them.",
+        " of the program's file that no other process maps at that moment; the kernel drops them"
+        " when it needs the room, and a second process shares them.",
     ]
     return lines
 

@@ -59,8 +59,8 @@ def check(port):
 def wrk(port, seconds, connections, core):
     """Runs the client and returns its figures."""
     command = ["taskset", "-c", str(core), "wrk", "--threads", "1",
-               "--connections", str(connections), "--duration", f"{seconds}s", "--script", str(ROOT / "bench" / "figures.lua"),
-               f"http://127.0.0.1:{port}/"]
+               "--connections", str(connections), "--duration", f"{seconds}s",
+               "--script", str(ROOT / "bench" / "figures.lua"), f"http://127.0.0.1:{port}/"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60)
     line = re.search(r"^figures (.*)$", done.stdout, re.M)
     if done.returncode or not line:

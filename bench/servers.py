@@ -75,7 +75,7 @@ def plimsoll_command(port, *options):
 
 def _plimsoll(place):
     # The other servers have no limit, or none here; 0 is no limit.
-    return plimsoll_command(place.port, "--max-keepalive-requests", "0")
+    return plimsoll_command(place.port, "--max-keep-alive-requests", "0")
 
 
 def _apache(threads):
@@ -128,7 +128,8 @@ CONTENDERS = {
     "gunicorn": Contender(
         "gunicorn, gthread",
         _tool("gunicorn", "--bind", "127.0.0.1:{port}", "--worker-class", "gthread",
-              "--workers", "1", "--threads", "1", "--keep-alive", "60", "--chdir", str(HELLO), "hello:application"),
+              "--workers", "1", "--threads", "1", "--keep-alive", "60",
+              "--chdir", str(HELLO), "hello:application"),
         "gunicorn", "gthread with one thread, because its sync worker closes every connection."),
     "mod_wsgi": Contender(
         "mod_wsgi, event MPM, 1 thread", _apache(1), "",
