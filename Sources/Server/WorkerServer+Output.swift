@@ -80,10 +80,9 @@ extension WorkerServer {
 
   /// Gives lent objects back; on a handler thread, which may take the application's locks.
   func releaseOwners(_ thread: HandlerThread) {
-    for unsafeowner in unsafe releases {
+    while let owner = unsafe releases.popLast() {
       unsafe application.release(owner: owner, thread: thread.index)
     }
-    unsafe releases.removeAll(keepingCapacity: true)
   }
 
   // MARK: Ends.
