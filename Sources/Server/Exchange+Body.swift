@@ -115,7 +115,7 @@ extension Exchange {
           from: window.baseAddress! + offset, byteCount: count)
         done += count
         live.decoded += Int64(count)
-        guard live.decoded <= server.settings.limitRequestBody else {
+        guard unsafe live.decoded <= server.settings.limitRequestBody else {
           throw .refused(Refusal(.bodyTooLarge))
         }
       case .needMoreBytes:
@@ -153,10 +153,10 @@ extension Exchange {
       case .moved(let count):
         live.end += count
         live.received += Int64(count)
-        server.slot.requestBegan(thread: thread, ms: Clock.monotonicMs())
+        unsafe server.slot.requestBegan(thread: thread, ms: Clock.monotonicMs())
         return
       case .wouldBlock:
-        let deadline = server.bodyDeadlineMs(beganMs: live.beganMs, received: Int(live.received))
+        let deadline = unsafe server.bodyDeadlineMs(beganMs: live.beganMs, received: Int(live.received))
         let left = deadline - Clock.monotonicMs()
         guard left > 0,
           unsafe SocketIO.wait(connection.pointee.socket, toWrite: false, timeoutMs: left)

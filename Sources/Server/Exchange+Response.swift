@@ -113,7 +113,7 @@ extension Exchange {
       writer.append(httpDate: Clock.realSeconds())
       writer.append("\r\n")
     }
-    if !sawServer && server.serverName.count > 0 {
+    if unsafe !sawServer && server.serverName.count > 0 {
       writer.append("Server: ")
       unsafe writer.append(copying: server.serverName.bytes)
       writer.append("\r\n")
@@ -162,7 +162,7 @@ extension Exchange {
         isBroken = true
         return .clientLeft
       }
-      server.slot.requestBegan(thread: thread, ms: Clock.monotonicMs())
+      unsafe server.slot.requestBegan(thread: thread, ms: Clock.monotonicMs())
       let outcome = pushPending()
       if outcome != .wouldBlock { return outcome }
     }
@@ -278,8 +278,7 @@ extension Exchange {
   public func finish(file: Int32, offset: Int64, count: Int64) -> Bool {
     precondition(status > 0 && !isOver && !headIsSent)
     completeHead(length: count)
-    guard framing == .length else {
-      if framing == .chunked || framing == .close { return false }
+    guard framing == .length else {  // HEAD, 204, 304
       bodyBytesSent = count
       unsafe conclude(pushHead(), owner: nil)
       return true
@@ -367,7 +366,7 @@ extension Exchange {
       nowSeconds: Clock.realSeconds(), into: &owner.staticFields)
     beginHead(status: response.status)
     unsafe writer.append(copying: owner.staticFields.written)
-    owner.staticFields.truncate(to: 0)
+    unsafe owner.staticFields.truncate(to: 0)
     guard response.contentLength >= 0 else {
       finishWithPage()
       return
@@ -418,6 +417,7 @@ extension Exchange {
       unsafe rest.begin(
         with: UnsafeRawBufferPointer(
           start: self.owner.output + pendingFirst, count: writer.count - pendingFirst))
+      bodyBytesSent -= unsafe Int64(pendingBody.count)  // counted again as they are sent
       if unsafe pendingBody.count > 0, let owner = unsafe owner {
         unsafe rest.setBody(pendingBody, owner: owner)
       }

@@ -101,14 +101,14 @@ public enum SendOutcome {
   var totalBytesSent: Int64 = 0
   var beganMicroseconds: Int64 = 0
 
-  unowned let owner: HandlerThread
-  unowned let server: WorkerServer
+  unowned(unsafe) let owner: HandlerThread
+  unowned(unsafe) let server: WorkerServer
   var connection: UnsafeMutablePointer<Connection>
 
   init(thread: HandlerThread, server: WorkerServer) {
     self.thread = thread.index
-    owner = thread
-    self.server = server
+    unsafe owner = thread
+    unsafe self.server = server
     unsafe headBytes = unsafe UnsafePointer(thread.input)
     writer = unsafe ByteWriter(base: thread.output, capacity: thread.outputCapacity)
     unsafe connection = unsafe UnsafeMutablePointer(bitPattern: 8)!  // replaced by `open` before any use
@@ -133,7 +133,7 @@ public enum SendOutcome {
   ) {
     unsafe self.connection = unsafe connection
     unsafe headBytes = unsafe bytes
-    head = owner.parser.head
+    head = unsafe owner.parser.head
     unsafe fields = unsafe owner.parser.fields
     begin(requestID)
   }
@@ -157,7 +157,7 @@ public enum SendOutcome {
     isOver = false
     keepsAlive = false
     isBroken = false
-    beganMicroseconds = server.accessLog == nil ? 0 : Clock.monotonicMicroseconds()
+    beganMicroseconds = unsafe server.accessLog == nil ? 0 : Clock.monotonicMicroseconds()
     resetResponse()
   }
 
@@ -188,7 +188,7 @@ public enum SendOutcome {
     record.durationMicroseconds = Clock.monotonicMicroseconds() - beganMicroseconds
     record.startMicroseconds = Clock.realMicroseconds() - record.durationMicroseconds
     record.requestID = requestID
-    record.processID = server.processID
+    record.processID = unsafe server.processID
     record.keptAlive = keepsAlive
     record.aborted = isBroken
     record.keepAliveRequests = unsafe Int(connection.pointee.answered)

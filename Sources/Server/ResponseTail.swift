@@ -32,7 +32,9 @@ internal import Platform
   let keepsAlive: Bool
   /// What the access log needs when the response is complete.
   var record: LoggedRequest?
-  /// Body bytes sent from this tail, for the log.
+  /// Bytes sent from this tail.
+  private(set) var bytesSent: Int64 = 0
+  /// Body bytes among them, for the log.
   private(set) var bodyBytesSent: Int64 = 0
 
   init(keepsAlive: Bool) { self.keepsAlive = keepsAlive }
@@ -106,6 +108,7 @@ internal import Platform
   }
 
   private func advance(_ step: Int, _ count: Int) {
+    bytesSent += Int64(count)
     switch step {
     case 0: firstSent += count
     case 1:

@@ -311,6 +311,8 @@ extension WorkerServer {
       refuse(index, thread, Refusal(.headTimedOut))
     case .readingBody:
       refuse(index, thread, Refusal(.bodyTimedOut))
+    case .sending where unsafe table[index].pointee.isQueued:
+      timers.schedule(index, deadlineMs: nowMs + settings.writeTimeoutMs)
     case .sending:
       ErrorLog.write(
         .info,

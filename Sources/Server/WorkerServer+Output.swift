@@ -43,9 +43,13 @@ extension WorkerServer {
   func pushTail(_ index: Int32, _ thread: HandlerThread) -> Bool {
     let connection = unsafe table[index]
     let tail = unsafe connection.pointee.tail!.takeUnretainedValue()
+    let sentBefore = tail.bytesSent
     switch unsafe tail.push(connection.pointee.socket) {
     case .blocked:
-      timers.schedule(index, deadlineMs: nowMs + settings.writeTimeoutMs)
+      // Only progress buys time: a client that merely sends does not.
+      if tail.bytesSent > sentBefore {
+        timers.schedule(index, deadlineMs: nowMs + settings.writeTimeoutMs)
+      }
       return true
     case .yielded:
       timers.schedule(index, deadlineMs: nowMs + settings.writeTimeoutMs)

@@ -69,7 +69,11 @@ extension WorkerServer {
 
   /// Polls until the role is lost or the server is finished.
   func poll(_ thread: HandlerThread) {
-    if !thread.isMonitor && !isListening { listen() }
+    if !thread.isMonitor {
+      if !isListening && listenAgainMs == .max { listen() }
+      // The monitor leaves what waits for a handler where it is, and does not say so.
+      hasHandBacks.store(true, ordering: .relaxed)
+    }
     while true {
       while batchPosition < batch.count {
         let position = batchPosition
@@ -138,7 +142,10 @@ extension WorkerServer {
       return true
     case .sending:
       unsafe connection.pointee.hasNews = true
-      return unsafe connection.pointee.isQueued || pushTail(index, thread)
+      guard unsafe !connection.pointee.isQueued,
+        !events.isDisjoint(with: [.writable, .hangup, .error])
+      else { return true }
+      return pushTail(index, thread)
     case .lingering:
       drainLingering(index)
       return true
@@ -197,7 +204,7 @@ extension WorkerServer {
         monitorRests.store(false, ordering: .sequentiallyConsistent)
         quietRounds = 0
       } else {
-        let patience = slowness > 0 ? Self.shortPatienceMs : Self.patienceMs
+        let patience = slowness.load(ordering: .relaxed) > 0 ? Self.shortPatienceMs : Self.patienceMs
         _ = monitor.parker.park(timeoutMs: patience)
       }
     }
@@ -206,7 +213,8 @@ extension WorkerServer {
   /// Takes the role; hands it on, or polls until a handler is idle again.
   private func relieve(_ observed: UInt64) {
     guard role.steal(observed) else { return }
-    slowness = min(slowness + 16, 64)
+    slowness.store(
+      min(slowness.load(ordering: .relaxed) + 16, 64), ordering: .relaxed)
     nowMs = Clock.monotonicMs()
     if passRole() { return }
     lock.take()

@@ -134,7 +134,7 @@ extension WorkerServer {
 
   /// Runs the application, and returns whether the thread still holds the role.
   private func runApplication(_ thread: HandlerThread) -> Bool {
-    if slowness > 0 && passRole() {
+    if slowness.load(ordering: .relaxed) > 0 && passRole() {
       let began = Clock.monotonicMicroseconds()
       call(thread, nowMs: began / 1000)
       noteDuration(Clock.monotonicMicroseconds() - began)
@@ -260,9 +260,10 @@ extension WorkerServer {
 
   /// Learns from a request that ran without the role whether requests are slow.
   func noteDuration(_ microseconds: Int64) {
-    lock.take()
-    slowness = microseconds >= 1000 ? min(slowness + 4, 64) : max(slowness - 1, 0)
-    lock.give()
+    // Two threads may learn at the same time and one lesson be lost: it is a tendency, not a count.
+    let known = slowness.load(ordering: .relaxed)
+    let learnt = microseconds >= 1000 ? min(known + 4, 64) : max(known - 1, 0)
+    slowness.store(learnt, ordering: .relaxed)
   }
 
   /// Gives a connection to the holder of the role, which lets it go on. Any thread.

@@ -66,7 +66,7 @@ internal import Synchronization
   var releases: [OpaquePointer] = unsafe []
 
   /// How eagerly the role is given away before the application runs: 0 while requests are short.
-  var slowness = 0
+  let slowness = Atomic<Int>(0)
   /// Requests after which the worker retires; .max without a limit.
   let retireAfter: Int
 
