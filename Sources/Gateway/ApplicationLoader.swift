@@ -14,7 +14,7 @@ public enum ApplicationLoader {
   ) throws(ApplicationLoadFailure) -> WSGIApplication {
     do {
       let callable = try callable(settings: settings, gil)
-      return WSGIApplication(callable: callable.release(), settings: settings, gil)
+      return unsafe WSGIApplication(callable: callable.release(), settings: settings, gil)
     } catch {
       if !error.traceback.isEmpty {
         ErrorLog.write(.error, "\(error.message)\n\(error.traceback)")
@@ -33,7 +33,7 @@ public enum ApplicationLoader {
         message: "The application `\(typed)` cannot be understood: write `module`, "
           + "`module:callable`, `path/to/file.wsgi` or `file.py:callable`.")
     }
-    if !settings.chdir.isEmpty, chdir(settings.chdir) != 0 {
+    if !settings.chdir.isEmpty, unsafe chdir(settings.chdir) != 0 {
       throw ApplicationLoadFailure(
         kind: .notFound,
         message: "The directory `\(settings.chdir)` of --chdir cannot be entered: "
@@ -68,7 +68,7 @@ public enum ApplicationLoader {
     }
     // Only when the missing module is the application's own, or a package it lies in, was the
     // name mistyped; otherwise the application lacks something.
-    if failure.isInstance(of: plimsoll_module_not_found_error(), gil),
+    if unsafe failure.isInstance(of: plimsoll_module_not_found_error(), gil),
       let missing = failure.attribute("name", gil)?.text(gil),
       missing == name || name.hasPrefix(missing + ".")
     {
@@ -107,7 +107,7 @@ public enum ApplicationLoader {
     for entry in entries(of: directory) where !entry.hasPrefix(".") {
       if entry.hasSuffix(".py") {
         names.append(String(entry.dropLast(3)))
-      } else if access("\(directory)/\(entry)/__init__.py", F_OK) == 0 {
+      } else if unsafe access("\(directory)/\(entry)/__init__.py", F_OK) == 0 {
         names.append(entry)
       }
     }
@@ -139,13 +139,13 @@ public enum ApplicationLoader {
       let moduleFromSpec = util.attribute("module_from_spec", gil),
       let module = moduleFromSpec.call(spec, gil),
       let execute = loader.attribute("exec_module", gil),
-      let modules = PySys_GetObject("modules")
+      let modules = unsafe PySys_GetObject("modules")
     else { return nil }
     // Registered before it runs, as the import system does: pickle and dataclasses look there.
-    guard PyObject_SetItem(modules, name.object, module.object) == 0 else { return nil }
+    guard unsafe PyObject_SetItem(modules, name.object, module.object) == 0 else { return nil }
     if execute.call(module, gil) == nil {
       let failure = SavedError(gil)
-      PyObject_DelItem(modules, name.object)
+      unsafe PyObject_DelItem(modules, name.object)
       PyErr_Clear()
       failure.restore(gil)
       return nil
@@ -172,7 +172,7 @@ public enum ApplicationLoader {
     let directory = currentDirectory()
     let full = path.hasPrefix("/") ? path : "\(directory)/\(path)"
     var status = stat()
-    if stat(full, &status) != 0 {
+    if unsafe stat(full, &status) != 0 {
       let reason = SystemCallError("stat").reason
       let container = Self.directory(of: full)
       let name = String(full.split(separator: "/").last ?? "")
@@ -187,7 +187,7 @@ public enum ApplicationLoader {
         kind: .notFound,
         message: "The application `\(full)` is not a file; name the .py or .wsgi file in it.")
     }
-    guard access(full, R_OK) == 0 else {
+    guard unsafe access(full, R_OK) == 0 else {
       throw ApplicationLoadFailure(
         kind: .notFound,
         message: "The application file `\(full)` cannot be read: "
@@ -206,8 +206,8 @@ public enum ApplicationLoader {
     let names = spec.callable.map { [$0] } ?? ["application", "app"]
     for name in names {
       guard let found = attribute(path: name, of: module, gil) else { continue }
-      guard PyCallable_Check(found.object) != 0 else {
-        let type = Python.typeName(of: found.object, gil)
+      guard unsafe PyCallable_Check(found.object) != 0 else {
+        let type = unsafe Python.typeName(of: found.object, gil)
         throw ApplicationLoadFailure(
           kind: .notCallable,
           message: "`\(name)` in `\(owner)` is not callable: it is of type `\(type)`, and a WSGI "
@@ -228,7 +228,7 @@ public enum ApplicationLoader {
   private static func attribute(
     path: String, of module: borrowing PythonReference, _ gil: borrowing GIL
   ) -> PythonReference? {
-    var object = PythonReference(retaining: module.object)
+    var object = unsafe PythonReference(retaining: module.object)
     for name in path.split(separator: ".") {
       guard let next = object.attribute(named: String(name), gil) else {
         PyErr_Clear()
@@ -242,18 +242,18 @@ public enum ApplicationLoader {
   private static func callableNames(
     of module: borrowing PythonReference, _ gil: borrowing GIL
   ) -> [String] {
-    guard let names = PythonReference(owning: PyObject_Dir(module.object)) else {
+    guard let names = unsafe PythonReference(owning: PyObject_Dir(module.object)) else {
       PyErr_Clear()
       return []
     }
-    return Python.texts(ofList: names.object, gil).filter { name in
+    return unsafe Python.texts(ofList: names.object, gil).filter { name in
       guard !name.hasPrefix("__"),
-        let object = PythonReference(owning: PyObject_GetAttrString(module.object, name))
+        let object = unsafe PythonReference(owning: PyObject_GetAttrString(module.object, name))
       else {
         PyErr_Clear()
         return false
       }
-      return PyCallable_Check(object.object) != 0
+      return unsafe PyCallable_Check(object.object) != 0
     }
   }
 
@@ -263,14 +263,14 @@ public enum ApplicationLoader {
     _ what: String, _ failure: borrowing PythonFailure, _ gil: borrowing GIL
   ) -> ApplicationLoadFailure {
     let why: String
-    if failure.isInstance(of: plimsoll_system_exit(), gil) {
+    if unsafe failure.isInstance(of: plimsoll_system_exit(), gil) {
       why = "it called sys.exit() while it was imported (\(failure.summary(gil))); code that runs "
         + "a program belongs behind `if __name__ == \"__main__\":`."
-    } else if failure.isInstance(of: plimsoll_syntax_error(), gil) {
+    } else if unsafe failure.isInstance(of: plimsoll_syntax_error(), gil) {
       let file = failure.attribute("filename", gil)?.text(gil) ?? "?"
       var line: String?
       if let number = failure.attribute("lineno", gil) {
-        line = Python.description(of: number.object, gil)
+        line = unsafe Python.description(of: number.object, gil)
       }
       why = "`\(file)` line \(line ?? "?") is not valid Python for \(Interpreter.version) "
         + "(\(failure.summary(gil)))."
@@ -285,9 +285,9 @@ public enum ApplicationLoader {
   // MARK: the file system
 
   private static func currentDirectory() -> String {
-    guard let path = getcwd(nil, 0) else { return "." }
-    defer { free(path) }
-    return String(cString: path)
+    guard let path = unsafe getcwd(nil, 0) else { return "." }
+    defer { unsafe free(path) }
+    return unsafe String(cString: path)
   }
 
   private static func directory(of path: String) -> String {
@@ -296,14 +296,14 @@ public enum ApplicationLoader {
   }
 
   private static func entries(of directory: String) -> [String] {
-    guard let stream = opendir(directory) else { return [] }
-    defer { closedir(stream) }
+    guard let stream = unsafe opendir(directory) else { return [] }
+    defer { unsafe closedir(stream) }
     var names: [String] = []
     // A directory of many thousand entries is not searched to its end for a hint.
-    while names.count < 2000, let entry = readdir(stream) {
-      names.append(
+    while names.count < 2000, let entry = unsafe readdir(stream) {
+      unsafe names.append(
         withUnsafePointer(to: &entry.pointee.d_name) { name in
-          String(cString: UnsafeRawPointer(name).assumingMemoryBound(to: CChar.self))
+          unsafe String(cString: UnsafeRawPointer(name).assumingMemoryBound(to: CChar.self))
         })
     }
     return names

@@ -10,7 +10,7 @@ internal import HTTP1
 internal import Server
 
 /// Makes environ dicts (PEP 3333, "environ Variables"). One per process, guarded by the GIL.
-final class Environ {
+@safe final class Environ {
   private let template: PythonObject
   private let keys: EnvironKeys
   private let empty: PythonObject

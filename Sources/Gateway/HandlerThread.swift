@@ -16,7 +16,7 @@ internal import Server
 ///
 /// Reached from Python objects by an unretained pointer; ``WSGIApplication`` owns it, and
 /// ``letGo(_:)`` cuts those pointers before it goes.
-final class HandlerThread {
+@safe final class HandlerThread {
   /// Index of the thread; 0 is the process's main thread.
   let index: Int
   /// Tells calls made by the handler itself from those of threads that an application started.
@@ -36,6 +36,8 @@ final class HandlerThread {
   var bodyIsComplete = false
   /// Whether the application went on after its whole body was there.
   var hasSurplus = false
+  /// Bytes of a file that the server sends by itself, perhaps later; -1: no file.
+  var fileBytes: Int64 = -1
   /// Whether the response was given up.
   var wasAborted = false
   /// Whether the client is known to have left.
@@ -65,17 +67,17 @@ final class HandlerThread {
     self.index = index
     identity = pthread_self()
     if index == 0 {
-      threadState = PyThreadState_Get()
+      unsafe threadState = unsafe PyThreadState_Get()
     } else {
-      threadState = PyThreadState_New(interpreter)
-      PyEval_RestoreThread(threadState)
+      unsafe threadState = unsafe PyThreadState_New(interpreter)
+      unsafe PyEval_RestoreThread(threadState)
     }
     holdsGIL = true
     let gil = GIL.held()
-    inputObject = InputStream.make(gil)
-    responseLink = StartResponse.makeLink(gil)
-    startResponse = StartResponse.makeStart(responseLink, gil)
-    write = StartResponse.makeWrite(responseLink, gil)
+    unsafe inputObject = unsafe InputStream.make(gil)
+    unsafe responseLink = unsafe StartResponse.makeLink(gil)
+    unsafe startResponse = unsafe StartResponse.makeStart(responseLink, gil)
+    unsafe write = unsafe StartResponse.makeWrite(responseLink, gil)
     linkObjects()
   }
 
@@ -85,17 +87,17 @@ final class HandlerThread {
     takeGIL()
     let gil = GIL.held()
     letGo(gil)
-    Py_DecRef(inputObject)
-    Py_DecRef(startResponse)
-    Py_DecRef(write)
-    Py_DecRef(responseLink)
+    unsafe Py_DecRef(inputObject)
+    unsafe Py_DecRef(startResponse)
+    unsafe Py_DecRef(write)
+    unsafe Py_DecRef(responseLink)
     input.free()
     guard index != 0 else { return }
-    PyThreadState_Clear(threadState)
+    unsafe PyThreadState_Clear(threadState)
     // PyThreadState_DeleteCurrent is outside the stable ABI; this is the same in two steps.
-    PyEval_SaveThread()
-    PyThreadState_Delete(threadState)
-    threadState = nil
+    unsafe PyEval_SaveThread()
+    unsafe PyThreadState_Delete(threadState)
+    unsafe threadState = nil
     holdsGIL = false
   }
 
@@ -105,7 +107,7 @@ final class HandlerThread {
   @inline(__always)
   func takeGIL() {
     if !holdsGIL {
-      PyEval_RestoreThread(threadState)
+      unsafe PyEval_RestoreThread(threadState)
       holdsGIL = true
     }
   }
@@ -115,7 +117,7 @@ final class HandlerThread {
   func releaseGIL() {
     if holdsGIL {
       holdsGIL = false
-      threadState = PyEval_SaveThread()
+      unsafe threadState = unsafe PyEval_SaveThread()
     }
   }
 
@@ -137,10 +139,11 @@ final class HandlerThread {
   /// Takes a request in hand.
   @inline(__always)
   func begin(_ exchange: Exchange) {
-    self.exchange = exchange
+    unsafe self.exchange = exchange
     responseStarted = false
     bodyIsComplete = false
     hasSurplus = false
+    fileBytes = -1
     wasAborted = false
     clientLeft = false
     bodyFailureStatus = 0
@@ -150,15 +153,15 @@ final class HandlerThread {
 
   /// Lets the request go: from here on its `wsgi.input` and start_response only raise.
   @inline(__always)
-  func end(_ gil: borrowing GIL) { exchange = nil }
+  func end(_ gil: borrowing GIL) { unsafe exchange = nil }
 
   /// Replaces the objects that the application kept, so that they can never see a later request.
   /// Called when our own references are the only ones that should be left.
   @inline(__always)
   func renewObjects(_ gil: borrowing GIL) {
-    if plimsoll_reference_count(inputObject) != 1 { renewInput(gil) }
+    if unsafe plimsoll_reference_count(inputObject) != 1 { renewInput(gil) }
     // The link is held by us and by the two callables.
-    if plimsoll_reference_count(startResponse) != 1 || plimsoll_reference_count(write) != 1
+    if unsafe plimsoll_reference_count(startResponse) != 1 || plimsoll_reference_count(write) != 1
       || plimsoll_reference_count(responseLink) != 3
     {
       renewResponse(gil)
@@ -166,39 +169,37 @@ final class HandlerThread {
   }
 
   private func renewInput(_ gil: borrowing GIL) {
-    Self.cut(inputObject)
-    Py_DecRef(inputObject)
-    inputObject = InputStream.make(gil)
+    unsafe Self.point(inputObject, to: nil)
+    unsafe Py_DecRef(inputObject)
+    unsafe inputObject = unsafe InputStream.make(gil)
     linkObjects()
   }
 
   private func renewResponse(_ gil: borrowing GIL) {
-    Self.cut(responseLink)
-    Py_DecRef(startResponse)
-    Py_DecRef(write)
-    Py_DecRef(responseLink)
-    responseLink = StartResponse.makeLink(gil)
-    startResponse = StartResponse.makeStart(responseLink, gil)
-    write = StartResponse.makeWrite(responseLink, gil)
+    unsafe Self.point(responseLink, to: nil)
+    unsafe Py_DecRef(startResponse)
+    unsafe Py_DecRef(write)
+    unsafe Py_DecRef(responseLink)
+    unsafe responseLink = unsafe StartResponse.makeLink(gil)
+    unsafe startResponse = unsafe StartResponse.makeStart(responseLink, gil)
+    unsafe write = unsafe StartResponse.makeWrite(responseLink, gil)
     linkObjects()
   }
 
   private func linkObjects() {
-    let pointer = Unmanaged.passUnretained(self).toOpaque()
-    for object in [inputObject, responseLink] {
-      UnsafeMutableRawPointer(object).assumingMemoryBound(to: plimsoll_link.self)
-        .pointee.target = pointer
-    }
+    let pointer = unsafe Unmanaged.passUnretained(self).toOpaque()
+    unsafe Self.point(inputObject, to: pointer)
+    unsafe Self.point(responseLink, to: pointer)
   }
 
   private func letGo(_ gil: borrowing GIL) {
-    Self.cut(inputObject)
-    Self.cut(responseLink)
+    unsafe Self.point(inputObject, to: nil)
+    unsafe Self.point(responseLink, to: nil)
   }
 
-  private static func cut(_ object: PythonObject) {
-    UnsafeMutableRawPointer(object).assumingMemoryBound(to: plimsoll_link.self)
-      .pointee.target = nil
+  private static func point(_ object: PythonObject, to target: UnsafeMutableRawPointer?) {
+    let link = unsafe UnsafeMutableRawPointer(object).assumingMemoryBound(to: plimsoll_link.self)
+    unsafe link.pointee.target = unsafe target
   }
 }
 
@@ -208,10 +209,10 @@ extension HandlerThread {
   /// The pointer is live whenever it is not nil: ``detach()`` cuts it under the GIL.
   @inline(__always)
   static func active(behind object: PythonObject?) -> HandlerThread? {
-    guard let object else { return nil }
-    let link = UnsafeMutableRawPointer(object).assumingMemoryBound(to: plimsoll_link.self)
-    guard let target = link.pointee.target else { return nil }
-    let handler = Unmanaged<HandlerThread>.fromOpaque(target).takeUnretainedValue()
-    return handler.exchange == nil ? nil : handler
+    guard let object = unsafe object else { return nil }
+    let link = unsafe UnsafeMutableRawPointer(object).assumingMemoryBound(to: plimsoll_link.self)
+    guard let target = unsafe link.pointee.target else { return nil }
+    let handler = unsafe Unmanaged<HandlerThread>.fromOpaque(target).takeUnretainedValue()
+    return unsafe handler.exchange == nil ? nil : handler
   }
 }

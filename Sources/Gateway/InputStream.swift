@@ -13,114 +13,114 @@ enum InputStream {
 
   /// Makes the type; once, in the mold, before ``make(_:)``.
   static func prepare(_ gil: borrowing GIL) {
-    guard type == nil else { return }
-    let methods = PythonType.methods([
-      plimsoll_fast_method("read", { InputStream.readMethod($0, $1, $2) }, "read([size]) -> bytes"),
-      plimsoll_fast_method("readline", { InputStream.readlineMethod($0, $1, $2) },
+    guard unsafe type == nil else { return }
+    let methods = unsafe PythonType.methods([
+      plimsoll_fast_method("read", { unsafe InputStream.readMethod($0, $1, $2) }, "read([size]) -> bytes"),
+      unsafe plimsoll_fast_method("readline", { unsafe InputStream.readlineMethod($0, $1, $2) },
         "readline([limit]) -> bytes"),
-      plimsoll_fast_method("readlines", { InputStream.readlinesMethod($0, $1, $2) },
+      unsafe plimsoll_fast_method("readlines", { unsafe InputStream.readlinesMethod($0, $1, $2) },
         "readlines([hint]) -> list of bytes"),
-      plimsoll_fast_method("readinto", { InputStream.readintoMethod($0, $1, $2) },
+      unsafe plimsoll_fast_method("readinto", { unsafe InputStream.readintoMethod($0, $1, $2) },
         "readinto(buffer) -> int"),
     ])
-    type = PythonType.make(
+    unsafe type = unsafe PythonType.make(
       name: "plimsoll.Input", size: MemoryLayout<plimsoll_link>.size,
       flags: plimsoll_flags_internal(),
       slots: [
-        plimsoll_slot_destroy { PythonType.free($0!) },
-        plimsoll_slot_iter { object in
-          Py_IncRef(object)
-          return object
+        plimsoll_slot_destroy { unsafe PythonType.free($0!) },
+        unsafe plimsoll_slot_iter { object in
+          unsafe Py_IncRef(object)
+          return unsafe object
         },
-        plimsoll_slot_next { InputStream.nextLine($0) },
-        plimsoll_slot_methods(methods),
-        plimsoll_slot_doc("The body of a request."),
+        unsafe plimsoll_slot_next { unsafe InputStream.nextLine($0) },
+        unsafe plimsoll_slot_methods(methods),
+        unsafe plimsoll_slot_doc("The body of a request."),
       ], gil)
   }
 
   /// A stream that no request stands behind yet.
-  static func make(_ gil: borrowing GIL) -> PythonObject { PythonType.allocate(type!) }
+  static func make(_ gil: borrowing GIL) -> PythonObject { unsafe PythonType.allocate(type!) }
 
   // MARK: methods
 
   private static func readMethod(
     _ object: PythonObject?, _ arguments: UnsafePointer<PythonObject?>?, _ count: Int
   ) -> PythonObject? {
-    guard let handler = handler(object), let size = size(arguments, count, "read") else {
+    guard let handler = unsafe handler(object), let size = unsafe size(arguments, count, "read") else {
       return nil
     }
-    return read(handler, size: size)
+    return unsafe read(handler, size: size)
   }
 
   private static func readlineMethod(
     _ object: PythonObject?, _ arguments: UnsafePointer<PythonObject?>?, _ count: Int
   ) -> PythonObject? {
-    guard let handler = handler(object), let size = size(arguments, count, "readline") else {
+    guard let handler = unsafe handler(object), let size = unsafe size(arguments, count, "readline") else {
       return nil
     }
-    return readLine(handler, limit: size)
+    return unsafe readLine(handler, limit: size)
   }
 
   private static func readlinesMethod(
     _ object: PythonObject?, _ arguments: UnsafePointer<PythonObject?>?, _ count: Int
   ) -> PythonObject? {
-    guard let handler = handler(object), let hint = size(arguments, count, "readlines") else {
+    guard let handler = unsafe handler(object), let hint = unsafe size(arguments, count, "readlines") else {
       return nil
     }
-    guard let lines = PyList_New(0) else { return nil }
+    guard let lines = unsafe PyList_New(0) else { return nil }
     var total = 0
     while true {
-      guard let line = readLine(handler, limit: -1) else {
-        Py_DecRef(lines)
+      guard let line = unsafe readLine(handler, limit: -1) else {
+        unsafe Py_DecRef(lines)
         return nil
       }
-      let length = PyBytes_Size(line)
-      let failed = length > 0 && PyList_Append(lines, line) != 0
-      Py_DecRef(line)
+      let length = unsafe PyBytes_Size(line)
+      let failed = unsafe length > 0 && PyList_Append(lines, line) != 0
+      unsafe Py_DecRef(line)
       if failed {
-        Py_DecRef(lines)
+        unsafe Py_DecRef(lines)
         return nil
       }
       total += length
-      if length == 0 || (hint > 0 && total >= hint) { return lines }
+      if length == 0 || (hint > 0 && total >= hint) { return unsafe lines }
     }
   }
 
   private static func readintoMethod(
     _ object: PythonObject?, _ arguments: UnsafePointer<PythonObject?>?, _ count: Int
   ) -> PythonObject? {
-    guard let handler = handler(object) else { return nil }
-    guard count == 1, let target = arguments?[0] else {
-      return Raise.type("readinto() takes one argument, a writable buffer")
+    guard let handler = unsafe handler(object) else { return nil }
+    guard count == 1, let target = unsafe arguments?[0] else {
+      return unsafe Raise.type("readinto() takes one argument, a writable buffer")
     }
-    var view = Py_buffer()
-    guard PyObject_GetBuffer(target, &view, PyBUF_WRITABLE) == 0 else { return nil }
-    defer { PyBuffer_Release(&view) }
-    let room = UnsafeMutableRawBufferPointer(start: view.buf, count: view.len)
-    let filled = fill(handler, room)
-    return filled < 0 ? nil : PyLong_FromSsize_t(filled)
+    var view = unsafe Py_buffer()
+    guard unsafe PyObject_GetBuffer(target, &view, PyBUF_WRITABLE) == 0 else { return nil }
+    defer { unsafe PyBuffer_Release(&view) }
+    let room = unsafe UnsafeMutableRawBufferPointer(start: view.buf, count: view.len)
+    let filled = unsafe fill(handler, room)
+    return unsafe filled < 0 ? nil : PyLong_FromSsize_t(filled)
   }
 
   private static func nextLine(_ object: PythonObject?) -> PythonObject? {
-    guard let handler = handler(object), let line = readLine(handler, limit: -1) else { return nil }
-    if PyBytes_Size(line) == 0 {
+    guard let handler = unsafe handler(object), let line = unsafe readLine(handler, limit: -1) else { return nil }
+    if unsafe PyBytes_Size(line) == 0 {
       // NULL without an exception ends the iteration.
-      Py_DecRef(line)
+      unsafe Py_DecRef(line)
       return nil
     }
-    return line
+    return unsafe line
   }
 
   // MARK: arguments
 
   /// The handler behind the stream; nil with an exception set where it may not be read.
   private static func handler(_ object: PythonObject?) -> HandlerThread? {
-    guard let handler = HandlerThread.active(behind: object) else {
-      _ = Raise.value("wsgi.input cannot be read: its request is over")
+    guard let handler = unsafe HandlerThread.active(behind: object) else {
+      _ = unsafe Raise.value("wsgi.input cannot be read: its request is over")
       return nil
     }
-    if !handler.isCurrent, handler.isWaiting || handler.exchange!.bodyMayBlock {
-      _ = Raise.runtime(
+    if !handler.isCurrent, unsafe handler.isWaiting || handler.exchange!.bodyMayBlock {
+      _ = unsafe Raise.runtime(
         "wsgi.input is still arriving and can be read only by the thread that has the request")
       return nil
     }
@@ -132,12 +132,12 @@ enum InputStream {
     _ arguments: UnsafePointer<PythonObject?>?, _ count: Int, _ name: String
   ) -> Int? {
     guard count <= 1 else {
-      _ = Raise.type("\(name)() takes at most one argument")
+      _ = unsafe Raise.type("\(name)() takes at most one argument")
       return nil
     }
-    guard count == 1, let argument = arguments?[0], argument != plimsoll_none() else { return -1 }
-    let size = PyNumber_AsSsize_t(argument, plimsoll_overflow_error())
-    if size == -1, PyErr_Occurred() != nil { return nil }
+    guard count == 1, let argument = unsafe arguments?[0], unsafe argument != plimsoll_none() else { return -1 }
+    let size = unsafe PyNumber_AsSsize_t(argument, plimsoll_overflow_error())
+    if size == -1, unsafe PyErr_Occurred() != nil { return nil }
     return max(-1, size)
   }
 
@@ -145,30 +145,30 @@ enum InputStream {
 
   /// `size` bytes, or what there is before the end; everything for -1.
   private static func read(_ handler: HandlerThread, size: Int) -> PythonObject? {
-    if size == 0 { return PyBytes_FromStringAndSize(nil, 0) }
-    let exchange = handler.exchange!
+    if size == 0 { return unsafe PyBytes_FromStringAndSize(nil, 0) }
+    let exchange = unsafe handler.exchange!
     let known = exchange.bodyLength
     guard known >= 0 else {
-      return size > 0 && size <= 65536
+      return unsafe size > 0 && size <= 65536
         ? readExactly(handler, atMost: size) : readGrowing(handler, size: size)
     }
     let remaining = max(0, Int(known) - handler.bodyBytesRead + handler.input.count)
     let wanted = size < 0 ? remaining : min(size, remaining)
     // What is here already is read in one piece; what must still come gets memory as it comes.
-    if wanted <= 65536 || !exchange.bodyMayBlock { return readExactly(handler, atMost: wanted) }
-    return readGrowing(handler, size: wanted)
+    if wanted <= 65536 || !exchange.bodyMayBlock { return unsafe readExactly(handler, atMost: wanted) }
+    return unsafe readGrowing(handler, size: wanted)
   }
 
   /// Reads into a bytes object of `count` bytes, cut to what came.
   private static func readExactly(_ handler: HandlerThread, atMost count: Int) -> PythonObject? {
-    guard let bytes = PyBytes_FromStringAndSize(nil, count), let base = PyBytes_AsString(bytes)
+    guard let bytes = unsafe PyBytes_FromStringAndSize(nil, count), let base = unsafe PyBytes_AsString(bytes)
     else { return nil }
-    let filled = fill(handler, UnsafeMutableRawBufferPointer(start: base, count: count))
-    if filled == count { return bytes }
+    let filled = unsafe fill(handler, UnsafeMutableRawBufferPointer(start: base, count: count))
+    if filled == count { return unsafe bytes }
     // The stable ABI cannot shorten a bytes object.
-    let shorter = filled < 0 ? nil : PyBytes_FromStringAndSize(base, filled)
-    Py_DecRef(bytes)
-    return shorter
+    let shorter = unsafe filled < 0 ? nil : PyBytes_FromStringAndSize(base, filled)
+    unsafe Py_DecRef(bytes)
+    return unsafe shorter
   }
 
   /// Reads until the end or `size` bytes, in memory that grows with what came: a declared length
@@ -180,48 +180,48 @@ enum InputStream {
       let room = size < 0 ? wanted : min(wanted, size - bytes.count)
       let start = bytes.count
       bytes.append(contentsOf: repeatElement(0, count: room))
-      let filled = bytes.withUnsafeMutableBytes { storage in
-        fill(handler, UnsafeMutableRawBufferPointer(rebasing: storage[start...]))
+      let filled = unsafe bytes.withUnsafeMutableBytes { storage in
+        unsafe fill(handler, UnsafeMutableRawBufferPointer(rebasing: storage[start...]))
       }
       if filled < 0 { return nil }
       bytes.removeLast(room - filled)
       if filled < room { break }
       wanted = min(wanted * 2, 8 << 20)
     }
-    return bytesObject(bytes)
+    return unsafe bytesObject(bytes)
   }
 
   /// One line with its end, cut at `limit` bytes if that is not negative; empty at the end.
   private static func readLine(_ handler: HandlerThread, limit: Int) -> PythonObject? {
-    if limit == 0 { return PyBytes_FromStringAndSize(nil, 0) }
+    if limit == 0 { return unsafe PyBytes_FromStringAndSize(nil, 0) }
     var line: [UInt8] = []
     while true {
       if handler.input.count == 0 {
-        let filled = readSome(handler, handler.input.room())
+        let filled = unsafe readSome(handler, handler.input.room())
         if filled < 0 { return nil }
         handler.input.filled(filled)
-        if filled == 0 { return bytesObject(line) }
+        if filled == 0 { return unsafe bytesObject(line) }
       }
       let lineLength = handler.input.lineLength
       var take = lineLength ?? handler.input.count
       if limit > 0 { take = min(take, limit - line.count) }
-      let piece = UnsafeBufferPointer(rebasing: handler.input.bytes[..<take])
+      let piece = unsafe UnsafeBufferPointer(rebasing: handler.input.bytes[..<take])
       let isWhole = take == lineLength || (limit > 0 && line.count + take == limit)
       if isWhole, line.isEmpty {
-        let object = PyBytes_FromStringAndSize(
+        let object = unsafe PyBytes_FromStringAndSize(
           UnsafeRawPointer(piece.baseAddress!).assumingMemoryBound(to: CChar.self), take)
         handler.input.consume(take)
-        return object
+        return unsafe object
       }
-      line.append(contentsOf: piece)
+      unsafe line.append(contentsOf: piece)
       handler.input.consume(take)
-      if isWhole { return bytesObject(line) }
+      if isWhole { return unsafe bytesObject(line) }
     }
   }
 
   private static func bytesObject(_ bytes: [UInt8]) -> PythonObject? {
-    bytes.withUnsafeBytes {
-      PyBytes_FromStringAndSize($0.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
+    unsafe bytes.withUnsafeBytes {
+      unsafe PyBytes_FromStringAndSize($0.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
     }
   }
 
@@ -230,11 +230,11 @@ enum InputStream {
     var filled = 0
     if handler.input.count > 0, room.count > 0 {
       filled = min(handler.input.count, room.count)
-      room.baseAddress!.copyMemory(from: handler.input.bytes.baseAddress!, byteCount: filled)
+      unsafe room.baseAddress!.copyMemory(from: handler.input.bytes.baseAddress!, byteCount: filled)
       handler.input.consume(filled)
     }
     while filled < room.count {
-      let got = readSome(handler, UnsafeMutableRawBufferPointer(rebasing: room[filled...]))
+      let got = unsafe readSome(handler, UnsafeMutableRawBufferPointer(rebasing: room[filled...]))
       if got < 0 { return -1 }
       if got == 0 { break }
       filled += got
@@ -247,15 +247,15 @@ enum InputStream {
     _ handler: HandlerThread, _ room: UnsafeMutableRawBufferPointer
   ) -> Int {
     // The request may have ended while an application's own thread was reading.
-    guard let exchange = handler.exchange else {
-      _ = Raise.value("wsgi.input cannot be read: its request is over")
+    guard let exchange = unsafe handler.exchange else {
+      _ = unsafe Raise.value("wsgi.input cannot be read: its request is over")
       return -1
     }
     let outcome: Result<Int, BodyFailure>
     if exchange.bodyMayBlock {
-      outcome = handler.waiting { readBody(exchange, room) }
+      outcome = handler.waiting { unsafe readBody(exchange, room) }
     } else {
-      outcome = readBody(exchange, room)
+      outcome = unsafe readBody(exchange, room)
     }
     switch outcome {
     case .success(let count):
@@ -271,7 +271,7 @@ enum InputStream {
     _ exchange: Exchange, _ room: UnsafeMutableRawBufferPointer
   ) -> Result<Int, BodyFailure> {
     do throws(BodyFailure) {
-      return .success(try exchange.readBody(into: room))
+      return unsafe .success(try exchange.readBody(into: room))
     } catch {
       return .failure(error)
     }
@@ -282,19 +282,19 @@ enum InputStream {
     case .clientLeft:
       handler.clientLeft = true
       handler.bodyFailureStatus = 400
-      _ = Raise.raise(
+      _ = unsafe Raise.raise(
         plimsoll_connection_reset_error(), "the client left before the end of the request body")
     case .timedOut:
       handler.bodyFailureStatus = 408
-      _ = Raise.raise(
+      _ = unsafe Raise.raise(
         plimsoll_timeout_error(), "the client was too slow in sending the request body")
     case .refused(let refusal):
       handler.bodyFailureStatus = refusal.status
-      _ = Raise.raise(
+      _ = unsafe Raise.raise(
         plimsoll_os_error(), "the request body was refused with status \(refusal.status)")
     case .failed:
       handler.bodyFailureStatus = 500
-      _ = Raise.raise(
+      _ = unsafe Raise.raise(
         plimsoll_os_error(), "the request body could not be read; the error log says why")
     }
   }

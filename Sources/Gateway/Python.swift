@@ -10,7 +10,8 @@ enum Python {
     var text = text
     let object = text.withUTF8 { bytes -> PythonObject? in
       bytes.withMemoryRebound(to: CChar.self) { characters -> PythonObject? in
-        PyUnicode_DecodeUTF8(characters.baseAddress ?? "", characters.count, "replace")
+        guard let base = characters.baseAddress else { return PyUnicode_DecodeUTF8("", 0, nil) }
+        return PyUnicode_DecodeUTF8(base, characters.count, "replace")
       }
     }
     return PythonReference(owning: object)

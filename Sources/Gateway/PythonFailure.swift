@@ -92,7 +92,7 @@ struct PythonFailure: ~Copyable {
 }
 
 /// The current exception, put aside while something else is done; nothing if there is none.
-struct SavedError: ~Copyable {
+@safe struct SavedError: ~Copyable {
   private var type: PythonObject?
   private var value: PythonObject?
   private var traceback: PythonObject?

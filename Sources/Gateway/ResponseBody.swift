@@ -36,49 +36,49 @@ enum ResponseBody {
   static func sendAll(
     _ result: PythonObject, _ exchange: Exchange, _ handler: HandlerThread, _ gil: borrowing GIL
   ) -> Outcome {
-    if plimsoll_is_exact_list(result) != 0 {
-      let count = PyList_Size(result)
-      if count == 1, let block = PyList_GetItem(result, 0) {
-        return sendOnly(block, exchange, handler, gil)
+    if unsafe plimsoll_is_exact_list(result) != 0 {
+      let count = unsafe PyList_Size(result)
+      if count == 1, let block = unsafe PyList_GetItem(result, 0) {
+        return unsafe sendOnly(block, exchange, handler, gil)
       }
-      if let total = totalLength(result, count, PyList_GetItem) {
-        return sendSeveral(result, count, total, PyList_GetItem, exchange, handler, gil)
+      if let total = unsafe totalLength(result, count, PyList_GetItem) {
+        return unsafe sendSeveral(result, count, total, PyList_GetItem, exchange, handler, gil)
       }
-    } else if plimsoll_is_exact_tuple(result) != 0 {
-      let count = PyTuple_Size(result)
-      if count == 1, let block = PyTuple_GetItem(result, 0) {
-        return sendOnly(block, exchange, handler, gil)
+    } else if unsafe plimsoll_is_exact_tuple(result) != 0 {
+      let count = unsafe PyTuple_Size(result)
+      if count == 1, let block = unsafe PyTuple_GetItem(result, 0) {
+        return unsafe sendOnly(block, exchange, handler, gil)
       }
-      if let total = totalLength(result, count, PyTuple_GetItem) {
-        return sendSeveral(result, count, total, PyTuple_GetItem, exchange, handler, gil)
+      if let total = unsafe totalLength(result, count, PyTuple_GetItem) {
+        return unsafe sendSeveral(result, count, total, PyTuple_GetItem, exchange, handler, gil)
       }
-    } else if FileWrapper.isWrapper(result), handler.responseStarted, exchange.sendsBody,
-      let region = FileWrapper.region(of: result, gil), sendFile(region, exchange, handler)
+    } else if unsafe FileWrapper.isWrapper(result), handler.responseStarted, exchange.sendsBody,
+      !exchange.headIsSent, let region = unsafe FileWrapper.region(of: result, gil), sendFile(region, exchange, handler)
     {
       return .finished
-    } else if result == plimsoll_none() {
+    } else if unsafe result == plimsoll_none() {
       return .broken(.returnedNone)
-    } else if plimsoll_is_bytes(result) != 0 || plimsoll_is_str(result) != 0 {
-      _ = Raise.type(
-        "the application returned \(Python.typeName(of: result, gil)); return a list of bytes")
+    } else if unsafe plimsoll_is_bytes(result) != 0 || plimsoll_is_str(result) != 0 {
+      _ = unsafe Raise.type(
+        unsafe "the application returned \(Python.typeName(of: result, gil)); return a list of bytes")
       return .raised
     }
-    return iterate(result, exchange, handler, gil)
+    return unsafe iterate(result, exchange, handler, gil)
   }
 
   /// Sends one block without ending the response; waits, without the GIL, for a full socket.
   static func send(
     _ block: PythonObject, _ exchange: Exchange, _ handler: HandlerThread
   ) -> SendOutcome {
-    let bytes = contents(block)
+    let bytes = unsafe contents(block)
     guard bytes.count > 0, exchange.sendsBody else { return .sent }
-    return send(bytes, exchange, handler)
+    return unsafe send(bytes, exchange, handler)
   }
 
   private static func send(
     _ bytes: UnsafeRawBufferPointer, _ exchange: Exchange, _ handler: HandlerThread
   ) -> SendOutcome {
-    var outcome = exchange.send(bytes)
+    var outcome = unsafe exchange.send(bytes)
     while outcome == .wouldBlock {
       outcome = handler.waiting { exchange.waitUntilSent() }
     }
@@ -93,9 +93,9 @@ enum ResponseBody {
   private static func sendOnly(
     _ block: PythonObject, _ exchange: Exchange, _ handler: HandlerThread, _ gil: borrowing GIL
   ) -> Outcome {
-    guard plimsoll_is_bytes(block) != 0 else { return wrongBlock(block, gil) }
+    guard unsafe plimsoll_is_bytes(block) != 0 else { return unsafe wrongBlock(block, gil) }
     guard handler.responseStarted else { return .broken(.noStartResponse) }
-    finish(with: block, exchange, handler)
+    unsafe finish(with: block, exchange, handler)
     return .finished
   }
 
@@ -103,11 +103,11 @@ enum ResponseBody {
   private static func finish(
     with block: PythonObject, _ exchange: Exchange, _ handler: HandlerThread
   ) {
-    Py_IncRef(block)
-    let isKept = exchange.finish(with: contents(block), owner: OpaquePointer(block))
+    unsafe Py_IncRef(block)
+    let isKept = unsafe exchange.finish(with: contents(block), owner: OpaquePointer(block))
     handler.takeGIL()
     handler.bodyIsComplete = true
-    if !isKept { Py_DecRef(block) }
+    if !isKept { unsafe Py_DecRef(block) }
   }
 
   private typealias ItemGetter = (PythonObject?, Int) -> PythonObject?
@@ -118,8 +118,8 @@ enum ResponseBody {
   ) -> Int? {
     var total = 0
     for index in 0..<count {
-      guard let block = item(sequence, index), plimsoll_is_bytes(block) != 0 else { return nil }
-      total += PyBytes_Size(block)
+      guard let block = unsafe item(sequence, index), unsafe plimsoll_is_bytes(block) != 0 else { return nil }
+      unsafe total += PyBytes_Size(block)
     }
     return total
   }
@@ -133,29 +133,29 @@ enum ResponseBody {
     if total > joinLimit {
       declareLength(total, exchange, handler)
       for index in 0..<count {
-        guard let block = item(sequence, index) else { break }
+        guard let block = unsafe item(sequence, index) else { break }
         if index == count - 1 {
-          finish(with: block, exchange, handler)
+          unsafe finish(with: block, exchange, handler)
           return .finished
         }
-        if send(block, exchange, handler) == .clientLeft { return .clientLeft }
+        if unsafe send(block, exchange, handler) == .clientLeft { return .clientLeft }
       }
     }
-    guard let joined = PyBytes_FromStringAndSize(nil, total),
-      let base = PyBytes_AsString(joined)
+    guard let joined = unsafe PyBytes_FromStringAndSize(nil, total),
+      let base = unsafe PyBytes_AsString(joined)
     else { return .raised }
     var position = 0
     for index in 0..<count {
-      guard let block = item(sequence, index) else { break }
-      let bytes = contents(block)
+      guard let block = unsafe item(sequence, index) else { break }
+      let bytes = unsafe contents(block)
       guard bytes.count <= total - position else { break }
       if let start = bytes.baseAddress {
-        UnsafeMutableRawPointer(base + position).copyMemory(from: start, byteCount: bytes.count)
+        unsafe UnsafeMutableRawPointer(base + position).copyMemory(from: start, byteCount: bytes.count)
       }
       position += bytes.count
     }
-    finish(with: joined, exchange, handler)
-    Py_DecRef(joined)
+    unsafe finish(with: joined, exchange, handler)
+    unsafe Py_DecRef(joined)
     return .finished
   }
 
@@ -166,8 +166,8 @@ enum ResponseBody {
     else { return }
     let name: StaticString = "Content-Length"
     var digits = Array(String(total).utf8)
-    digits.withUnsafeMutableBufferPointer { value in
-      _ = exchange.addField(
+    unsafe digits.withUnsafeMutableBufferPointer { value in
+      _ = unsafe exchange.addField(
         name: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount),
         value: UnsafeBufferPointer(value))
     }
@@ -178,15 +178,14 @@ enum ResponseBody {
   private static func sendFile(
     _ region: FileWrapper.Region, _ exchange: Exchange, _ handler: HandlerThread
   ) -> Bool {
-    var count = region.count
-    if exchange.declaredLength >= 0 {
-      count = min(count, exchange.declaredLength - exchange.bodyBytesSent)
+    let declared = exchange.declaredLength
+    let count = declared >= 0 ? min(region.count, declared) : region.count
+    guard exchange.finish(file: region.descriptor, offset: region.offset, count: count) else {
+      return false
     }
-    guard
-      exchange.finish(file: region.descriptor, offset: region.offset, count: max(0, count))
-    else { return false }
     handler.takeGIL()
     handler.bodyIsComplete = true
+    handler.fileBytes = count
     return true
   }
 
@@ -195,10 +194,10 @@ enum ResponseBody {
   private static func iterate(
     _ result: PythonObject, _ exchange: Exchange, _ handler: HandlerThread, _ gil: borrowing GIL
   ) -> Outcome {
-    guard let iterator = PythonReference(owning: PyObject_GetIter(result)) else { return .raised }
-    while let block = PyIter_Next(iterator.object) {
-      let outcome = take(block, exchange, handler, gil)
-      Py_DecRef(block)
+    guard let iterator = unsafe PythonReference(owning: PyObject_GetIter(result)) else { return .raised }
+    while let block = unsafe PyIter_Next(iterator.object) {
+      let outcome = unsafe take(block, exchange, handler, gil)
+      unsafe Py_DecRef(block)
       switch outcome {
       case .goOn: break
       case .enough:
@@ -211,7 +210,7 @@ enum ResponseBody {
       case .broken(let fault): return .broken(fault)
       }
     }
-    if PyErr_Occurred() != nil { return .raised }
+    if unsafe PyErr_Occurred() != nil { return .raised }
     guard handler.responseStarted else { return .broken(.noStartResponse) }
     if !handler.bodyIsComplete {
       exchange.finish()
@@ -229,11 +228,11 @@ enum ResponseBody {
   private static func take(
     _ block: PythonObject, _ exchange: Exchange, _ handler: HandlerThread, _ gil: borrowing GIL
   ) -> Step {
-    guard plimsoll_is_bytes(block) != 0 else {
-      _ = wrongBlock(block, gil)
+    guard unsafe plimsoll_is_bytes(block) != 0 else {
+      _ = unsafe wrongBlock(block, gil)
       return .raised
     }
-    let length = PyBytes_Size(block)
+    let length = unsafe PyBytes_Size(block)
     if length == 0 { return .goOn }
     guard handler.responseStarted else { return .broken(.bodyBeforeStart) }
     if handler.bodyIsComplete {
@@ -245,19 +244,19 @@ enum ResponseBody {
     if !exchange.headIsSent, exchange.declaredLength == Int64(length) {
       // The whole body, as frameworks give it: the server keeps it where the socket is full, and
       // no Python thread waits for the client.
-      finish(with: block, exchange, handler)
+      unsafe finish(with: block, exchange, handler)
       return .goOn
     }
-    return send(contents(block), exchange, handler) == .clientLeft ? .clientLeft : .goOn
+    return unsafe send(contents(block), exchange, handler) == .clientLeft ? .clientLeft : .goOn
   }
 
   private static func wrongBlock(_ block: PythonObject, _ gil: borrowing GIL) -> Outcome {
-    _ = Raise.type("the response must be made of bytes, not \(Python.typeName(of: block, gil))")
+    _ = unsafe Raise.type(unsafe "the response must be made of bytes, not \(Python.typeName(of: block, gil))")
     return .raised
   }
 
   @inline(__always)
   private static func contents(_ block: PythonObject) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(start: PyBytes_AsString(block), count: PyBytes_Size(block))
+    unsafe UnsafeRawBufferPointer(start: PyBytes_AsString(block), count: PyBytes_Size(block))
   }
 }

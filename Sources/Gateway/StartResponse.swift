@@ -13,37 +13,37 @@ enum StartResponse {
 
   /// Makes the type; once, in the mold, before the other functions.
   static func prepare(_ gil: borrowing GIL) {
-    guard linkType == nil else { return }
-    linkType = PythonType.make(
+    guard unsafe linkType == nil else { return }
+    unsafe linkType = unsafe PythonType.make(
       name: "plimsoll.Response", size: MemoryLayout<plimsoll_link>.size,
       flags: plimsoll_flags_internal(),
-      slots: [plimsoll_slot_destroy { PythonType.free($0!) }], gil)
-    methods = PythonType.methods([
+      slots: [plimsoll_slot_destroy { unsafe PythonType.free($0!) }], gil)
+    unsafe methods = unsafe PythonType.methods([
       plimsoll_keyword_method(
-        "start_response", { StartResponse.start($0, $1, $2, $3) },
+        "start_response", { unsafe StartResponse.start($0, $1, $2, $3) },
         "start_response(status, headers, exc_info=None) -> write"),
-      plimsoll_fast_method("write", { StartResponse.write($0, $1, $2) }, "write(data): sends a part of the body"),
+      unsafe plimsoll_fast_method("write", { unsafe StartResponse.write($0, $1, $2) }, "write(data): sends a part of the body"),
     ])
   }
 
   /// A link that leads nowhere yet.
-  static func makeLink(_ gil: borrowing GIL) -> PythonObject { PythonType.allocate(linkType!) }
+  static func makeLink(_ gil: borrowing GIL) -> PythonObject { unsafe PythonType.allocate(linkType!) }
 
   /// A start_response for `link`.
   static func makeStart(_ link: PythonObject, _ gil: borrowing GIL) -> PythonObject {
-    function(0, link)
+    unsafe function(0, link)
   }
 
   /// A write for `link`.
   static func makeWrite(_ link: PythonObject, _ gil: borrowing GIL) -> PythonObject {
-    function(1, link)
+    unsafe function(1, link)
   }
 
   private static func function(_ index: Int, _ link: PythonObject) -> PythonObject {
-    guard let function = PyCMethod_New(methods! + index, link, nil, nil) else {
+    guard let function = unsafe PyCMethod_New(methods! + index, link, nil, nil) else {
       preconditionFailure("PyCMethod_New")
     }
-    return function
+    return unsafe function
   }
 
   // MARK: start_response
@@ -52,52 +52,54 @@ enum StartResponse {
     _ link: PythonObject?, _ arguments: UnsafePointer<PythonObject?>?, _ count: Int,
     _ names: PythonObject?
   ) -> PythonObject? {
-    guard let handler = HandlerThread.active(behind: link), let exchange = handler.exchange else {
-      return Raise.assertion("start_response() was called after its request was over")
+    guard let handler = unsafe HandlerThread.active(behind: link), let exchange = unsafe handler.exchange else {
+      return unsafe Raise.assertion("start_response() was called after its request was over")
     }
-    guard argumentsAreGood(count, names), let arguments, let status = arguments[0],
-      let headers = arguments[1]
+    guard unsafe argumentsAreGood(count, names), let arguments = unsafe arguments, let status = unsafe arguments[0],
+      let headers = unsafe arguments[1]
     else {
-      return Raise.type("start_response() takes status, headers and optionally exc_info")
+      return unsafe Raise.type("start_response() takes status, headers and optionally exc_info")
     }
-    let given = count + (names == nil ? 0 : PyTuple_Size(names))
-    if given == 3, let excInfo = arguments[2], excInfo != plimsoll_none() {
-      guard plimsoll_is_tuple(excInfo) != 0, PyTuple_Size(excInfo) == 3 else {
-        return Raise.type("exc_info must be a tuple of three, as sys.exc_info() gives")
+    let given = unsafe count + (names == nil ? 0 : PyTuple_Size(names))
+    if given == 3, let excInfo = unsafe arguments[2], unsafe excInfo != plimsoll_none() {
+      guard unsafe plimsoll_is_tuple(excInfo) != 0, unsafe PyTuple_Size(excInfo) == 3 else {
+        return unsafe Raise.type("exc_info must be a tuple of three, as sys.exc_info() gives")
       }
-      if exchange.headIsSent { return raiseAgain(excInfo) }
+      if exchange.headIsSent { return unsafe raiseAgain(excInfo) }
     } else if handler.responseStarted {
-      return Raise.assertion("start_response() was called a second time without exc_info")
+      return unsafe Raise.assertion("start_response() was called a second time without exc_info")
     }
     if handler.isWaiting {
-      return Raise.runtime("start_response() was called while the response was being sent")
+      return unsafe Raise.runtime("start_response() was called while the response was being sent")
     }
     handler.responseStarted = false
-    guard begin(exchange, handler, status: status), addFields(exchange, headers) else {
+    guard unsafe begin(exchange, handler, status: status), unsafe addFields(exchange, headers) else {
       return nil
     }
     handler.responseStarted = true
-    let write = handler.write
-    Py_IncRef(write)
-    return write
+    let write = unsafe handler.write
+    unsafe Py_IncRef(write)
+    return unsafe write
   }
 
   /// Whether there are two or three arguments, the third perhaps named exc_info.
   private static func argumentsAreGood(_ count: Int, _ names: PythonObject?) -> Bool {
-    guard let names else { return count == 2 || count == 3 }
-    guard count == 2, PyTuple_Size(names) == 1, let name = PyTuple_GetItem(names, 0) else {
+    guard let names = unsafe names else { return count == 2 || count == 3 }
+    guard count == 2, unsafe PyTuple_Size(names) == 1, let name = unsafe PyTuple_GetItem(names, 0) else {
       return false
     }
-    return PyUnicode_CompareWithASCIIString(name, "exc_info") == 0
+    return unsafe PyUnicode_CompareWithASCIIString(name, "exc_info") == 0
   }
 
   /// Raises the exception that the application handed over, as PEP 3333 wants once the head is out.
   private static func raiseAgain(_ excInfo: PythonObject) -> PythonObject? {
-    let type = PyTuple_GetItem(excInfo, 0)
-    let value = PyTuple_GetItem(excInfo, 1)
-    let traceback = PyTuple_GetItem(excInfo, 2)
-    for object in [type, value, traceback] { Py_IncRef(object) }
-    PyErr_Restore(type, value, traceback == plimsoll_none() ? nil : traceback)
+    let type = unsafe PyTuple_GetItem(excInfo, 0)
+    let value = unsafe PyTuple_GetItem(excInfo, 1)
+    let traceback = unsafe PyTuple_GetItem(excInfo, 2)
+    unsafe Py_IncRef(type)
+    unsafe Py_IncRef(value)
+    unsafe Py_IncRef(traceback)
+    unsafe PyErr_Restore(type, value, traceback == plimsoll_none() ? nil : traceback)
     return nil
   }
 
@@ -105,34 +107,34 @@ enum StartResponse {
   private static func begin(
     _ exchange: Exchange, _ handler: HandlerThread, status: PythonObject
   ) -> Bool {
-    guard plimsoll_is_str(status) != 0 else {
-      _ = Raise.type("the status must be a str, not \(Python.typeName(of: status, GIL.held()))")
+    guard unsafe plimsoll_is_str(status) != 0 else {
+      _ = unsafe Raise.type(unsafe "the status must be a str, not \(Python.typeName(of: status, GIL.held()))")
       return false
     }
-    guard let text = Latin1Text(status) else { return false }
-    let bytes = text.bytes
-    guard bytes.count >= 4, bytes[3] == 0x20, let code = statusCode(bytes) else {
-      _ = Raise.value("the status must be three digits, a space and a reason, as in \"200 OK\"")
+    guard let text = unsafe Latin1Text(status) else { return false }
+    let bytes = unsafe text.bytes
+    guard bytes.count >= 4, unsafe bytes[3] == 0x20, let code = unsafe statusCode(bytes) else {
+      _ = unsafe Raise.value("the status must be three digits, a space and a reason, as in \"200 OK\"")
       return false
     }
     guard code >= 200 else {
-      _ = Raise.value("the status of a response must be 200 or above; 1xx is not an answer")
+      _ = unsafe Raise.value("the status of a response must be 200 or above; 1xx is not an answer")
       return false
     }
-    let reason = UnsafeBufferPointer(rebasing: bytes[4...])
-    guard FieldSyntax.isValue(reason) else {
-      _ = Raise.value("the status holds a control character")
+    let reason = unsafe UnsafeBufferPointer(rebasing: bytes[4...])
+    guard unsafe FieldSyntax.isValue(reason) else {
+      _ = unsafe Raise.value("the status holds a control character")
       return false
     }
     handler.status = code
-    exchange.beginHead(status: code, reason: reason)
+    unsafe exchange.beginHead(status: code, reason: reason)
     return true
   }
 
   private static func statusCode(_ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
-    let hundreds = Int(bytes[0]) &- 0x30
-    let tens = Int(bytes[1]) &- 0x30
-    let ones = Int(bytes[2]) &- 0x30
+    let hundreds = unsafe Int(bytes[0]) &- 0x30
+    let tens = unsafe Int(bytes[1]) &- 0x30
+    let ones = unsafe Int(bytes[2]) &- 0x30
     guard (1...9).contains(hundreds), (0...9).contains(tens), (0...9).contains(ones) else {
       return nil
     }
@@ -141,23 +143,23 @@ enum StartResponse {
 
   /// Checks and adds the fields; false with an exception set.
   private static func addFields(_ exchange: Exchange, _ headers: PythonObject) -> Bool {
-    guard plimsoll_is_list(headers) != 0 else {
-      _ = Raise.type("the headers must be a list, not \(Python.typeName(of: headers, GIL.held()))")
+    guard unsafe plimsoll_is_list(headers) != 0 else {
+      _ = unsafe Raise.type(unsafe "the headers must be a list, not \(Python.typeName(of: headers, GIL.held()))")
       return false
     }
     var hasLength = false
     // The size is read each time: the look at an item could run code that changes the list.
     var index = 0
-    while index < PyList_Size(headers) {
-      guard let pair = PyList_GetItem(headers, index) else { return false }
-      guard plimsoll_is_tuple(pair) != 0, PyTuple_Size(pair) == 2,
-        let name = PyTuple_GetItem(pair, 0), let value = PyTuple_GetItem(pair, 1),
-        plimsoll_is_str(name) != 0, plimsoll_is_str(value) != 0
+    while unsafe index < PyList_Size(headers) {
+      guard let pair = unsafe PyList_GetItem(headers, index) else { return false }
+      guard unsafe plimsoll_is_tuple(pair) != 0, unsafe PyTuple_Size(pair) == 2,
+        let name = unsafe PyTuple_GetItem(pair, 0), let value = unsafe PyTuple_GetItem(pair, 1),
+        unsafe plimsoll_is_str(name) != 0, unsafe plimsoll_is_str(value) != 0
       else {
-        _ = Raise.type("each header must be a tuple of two str, and number \(index + 1) is not")
+        _ = unsafe Raise.type("each header must be a tuple of two str, and number \(index + 1) is not")
         return false
       }
-      guard addField(exchange, name, value, &hasLength) else { return false }
+      guard unsafe addField(exchange, name, value, &hasLength) else { return false }
       index &+= 1
     }
     return true
@@ -167,45 +169,45 @@ enum StartResponse {
     _ exchange: Exchange, _ nameObject: PythonObject, _ valueObject: PythonObject,
     _ hasLength: inout Bool
   ) -> Bool {
-    guard let nameText = Latin1Text(nameObject), let valueText = Latin1Text(valueObject) else {
+    guard let nameText = unsafe Latin1Text(nameObject), let valueText = unsafe Latin1Text(valueObject) else {
       return false
     }
-    let name = nameText.bytes
-    let value = valueText.bytes
-    guard FieldSyntax.isToken(name) else {
-      return refuse(nameObject, "is not a valid header name")
+    let name = unsafe nameText.bytes
+    let value = unsafe valueText.bytes
+    guard unsafe FieldSyntax.isToken(name) else {
+      return unsafe refuse(nameObject, "is not a valid header name")
     }
-    guard FieldSyntax.isValue(value) else {
-      return refuse(nameObject, "has a line break or another control character in its value")
+    guard unsafe FieldSyntax.isValue(value) else {
+      return unsafe refuse(nameObject, "has a line break or another control character in its value")
     }
     switch name.count {
     case 2, 7, 8, 10, 16, 17, 18, 19:
-      if HopByHop.contains(name) {
-        return refuse(nameObject, "is a hop-by-hop header, which only the server may send")
+      if unsafe HopByHop.contains(name) {
+        return unsafe refuse(nameObject, "is a hop-by-hop header, which only the server may send")
       }
-    case 14 where isContentLength(name):
-      guard isLength(value), !hasLength else {
-        return refuse(nameObject, "must be given once, as a number of bytes")
+    case 14 where unsafe isContentLength(name):
+      guard unsafe isLength(value), !hasLength else {
+        return unsafe refuse(nameObject, "must be given once, as a number of bytes")
       }
       hasLength = true
     default: break
     }
-    guard exchange.addField(name: name, value: value) else {
-      return refuse(nameObject, "makes the response head larger than 64 KiB")
+    guard unsafe exchange.addField(name: name, value: value) else {
+      return unsafe refuse(nameObject, "makes the response head larger than 64 KiB")
     }
     return true
   }
 
   private static func refuse(_ name: PythonObject, _ why: String) -> Bool {
-    let text = Python.text(of: name, GIL.held()) ?? ""
+    let text = unsafe Python.text(of: name, GIL.held()) ?? ""
     let shown = text.unicodeScalars.prefix(80).map { $0.escaped(asASCII: true) }.joined()
-    _ = Raise.value("the header \"\(shown)\" \(why)")
+    _ = unsafe Raise.value("the header \"\(shown)\" \(why)")
     return false
   }
 
   private static func isContentLength(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
     let wanted: StaticString = "content-length"
-    for index in 0..<14 where name[index] | 0x20 != wanted.utf8Start[index] {
+    for index in 0..<14 where unsafe name[index] | 0x20 != wanted.utf8Start[index] {
       // The hyphen has the bit already; no other token byte maps to it that isToken lets through
       // except 0x0D, which it does not.
       return false
@@ -215,7 +217,7 @@ enum StartResponse {
 
   private static func isLength(_ value: UnsafeBufferPointer<UInt8>) -> Bool {
     guard value.count > 0, value.count <= 18 else { return false }
-    return value.allSatisfy { (0x30...0x39).contains($0) }
+    return unsafe value.allSatisfy { (0x30...0x39).contains($0) }
   }
 
   // MARK: write
@@ -223,29 +225,29 @@ enum StartResponse {
   private static func write(
     _ link: PythonObject?, _ arguments: UnsafePointer<PythonObject?>?, _ count: Int
   ) -> PythonObject? {
-    guard let handler = HandlerThread.active(behind: link), let exchange = handler.exchange else {
-      return Raise.assertion("write() was called after its request was over")
+    guard let handler = unsafe HandlerThread.active(behind: link), let exchange = unsafe handler.exchange else {
+      return unsafe Raise.assertion("write() was called after its request was over")
     }
-    guard count == 1, let data = arguments?[0] else {
-      return Raise.type("write() takes one argument, the bytes to send")
+    guard count == 1, let data = unsafe arguments?[0] else {
+      return unsafe Raise.type("write() takes one argument, the bytes to send")
     }
-    guard plimsoll_is_bytes(data) != 0 else {
-      return Raise.type(
-        "write() takes bytes, not \(Python.typeName(of: data, GIL.held()))")
+    guard unsafe plimsoll_is_bytes(data) != 0 else {
+      return unsafe Raise.type(
+        unsafe "write() takes bytes, not \(Python.typeName(of: data, GIL.held()))")
     }
     guard handler.responseStarted else {
-      return Raise.assertion("write() was called before start_response()")
+      return unsafe Raise.assertion("write() was called before start_response()")
     }
     guard handler.isCurrent, !handler.isWaiting else {
-      return Raise.runtime("write() can be called only by the thread that has the request")
+      return unsafe Raise.runtime("write() can be called only by the thread that has the request")
     }
     guard !handler.bodyIsComplete else {
-      return Raise.assertion("write() was called after the response was complete")
+      return unsafe Raise.assertion("write() was called after the response was complete")
     }
-    if ResponseBody.send(data, exchange, handler) == .clientLeft {
-      return Raise.raise(plimsoll_broken_pipe_error(), "the client left during the response")
+    if unsafe ResponseBody.send(data, exchange, handler) == .clientLeft {
+      return unsafe Raise.raise(plimsoll_broken_pipe_error(), "the client left during the response")
     }
-    Py_IncRef(plimsoll_none())
-    return plimsoll_none()
+    unsafe Py_IncRef(plimsoll_none())
+    return unsafe plimsoll_none()
   }
 }

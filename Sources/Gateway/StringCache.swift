@@ -50,7 +50,7 @@ internal import Glibc
   /// Longer names are not kept: bytes.
   static let nameLimit = 40
 
-  struct Place {
+  @safe struct Place {
     /// The name as sent; `HeaderNameCache.nameLimit` bytes.
     var name:
       (UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0)

@@ -1,5 +1,5 @@
 // WSGIApplication: answers the server's requests by calling a WSGI application. Edge.
-public import Configuration
+internal import Configuration
 public import Server
 internal import CPython
 internal import HTTP1
@@ -10,7 +10,7 @@ internal import Platform
 /// Made in the mold, so that everything it prepares is shared by the workers forked from it; used
 /// in a worker. ``attachThread(_:)`` for index 0 must be called on the process's main thread with
 /// the GIL held, and ``detachThread(_:)`` for index 0 returns holding it.
-public final class WSGIApplication: Application {
+@safe public final class WSGIApplication: Application {
   private let callable: PythonObject
   private let interpreter: OpaquePointer
   private let environ: Environ
@@ -20,18 +20,19 @@ public final class WSGIApplication: Application {
 
   /// Takes over the reference to `callable`.
   init(callable: PythonObject, settings: ServerSettings, _ gil: borrowing GIL) {
-    self.callable = callable
-    interpreter = PyInterpreterState_Get()
+    unsafe self.callable = unsafe callable
+    unsafe interpreter = unsafe PyInterpreterState_Get()
     InputStream.prepare(gil)
     StartResponse.prepare(gil)
     FileWrapper.prepare(gil)
-    let errors = ErrorStream.make(gil)
-    environ = Environ(settings: settings, errors: errors, gil)
-    Py_DecRef(errors)
-    closeName = Python.interned("close", gil)
-    handlerLimit = max(1, settings.threads)
-    handlers = .allocate(capacity: handlerLimit)
-    handlers.initialize(repeating: nil, count: handlerLimit)
+    let errors = unsafe ErrorStream.make(gil)
+    environ = unsafe Environ(settings: settings, errors: errors, gil)
+    unsafe Py_DecRef(errors)
+    unsafe closeName = unsafe Python.interned("close", gil)
+    // One more than the handlers: the server's monitor thread has the index behind theirs.
+    handlerLimit = max(1, settings.threads) + 1
+    unsafe handlers = .allocate(capacity: handlerLimit)
+    unsafe handlers.initialize(repeating: nil, count: handlerLimit)
     super.init()
   }
 
@@ -40,56 +41,56 @@ public final class WSGIApplication: Application {
   /// Gives the calling thread an interpreter thread state. Returns holding the GIL for index 0
   /// (which held it before), without it for others.
   public override func attachThread(_ index: Int) {
-    precondition(index >= 0 && index < handlerLimit && handlers[index] == nil)
-    let handler = HandlerThread(index: index, interpreter: interpreter)
-    handlers[index] = handler
+    unsafe precondition(index >= 0 && index < handlerLimit && handlers[index] == nil)
+    let handler = unsafe HandlerThread(index: index, interpreter: interpreter)
+    unsafe handlers[index] = handler
     if index != 0 { handler.releaseGIL() }
   }
 
   /// Undoes ``attachThread(_:)``.
   public override func detachThread(_ index: Int) {
-    guard let handler = handlers[index] else { return }
+    guard let handler = unsafe handlers[index] else { return }
     handler.detach()
-    handlers[index] = nil
+    unsafe handlers[index] = nil
   }
 
   /// Gives up the GIL if the thread holds it.
-  public override func threadWillBlock(_ index: Int) { handlers[index]?.releaseGIL() }
+  public override func threadWillBlock(_ index: Int) { unsafe handlers[index]?.releaseGIL() }
 
   /// Drops a reference that the server held on a block of a response.
   public override func release(owner: OpaquePointer, thread index: Int) {
-    guard let handler = handlers[index] else { return }
+    guard index < handlerLimit, let handler = unsafe handlers[index] else { return }
     handler.takeGIL()
-    Py_DecRef(PythonObject(owner))
+    unsafe Py_DecRef(PythonObject(owner))
   }
 
   // MARK: requests
 
   /// Calls the application and sends what it returns. Returns holding the GIL.
   public override func respond(to exchange: Exchange) {
-    guard let handler = handlers[exchange.thread] else { return exchange.abort(500) }
+    guard let handler = unsafe handlers[exchange.thread] else { return exchange.abort(500) }
     handler.takeGIL()
     let gil = GIL.held()
     handler.begin(exchange)
-    if let environ = environ.make(exchange, input: handler.inputObject, gil) {
-      if let result = plimsoll_call2(callable, environ, handler.startResponse) {
-        let outcome = ResponseBody.sendAll(result, exchange, handler, gil)
+    if let environ = unsafe environ.make(exchange, input: handler.inputObject, gil) {
+      if let result = unsafe plimsoll_call2(callable, environ, handler.startResponse) {
+        let outcome = unsafe ResponseBody.sendAll(result, exchange, handler, gil)
         conclude(outcome, exchange, handler, gil)
-        close(result, exchange, gil)
+        unsafe close(result, exchange, gil)
         noteLength(exchange, handler)
         handler.end(gil)
-        Py_DecRef(result)
+        unsafe Py_DecRef(result)
       } else {
         conclude(.raised, exchange, handler, gil)
         handler.end(gil)
       }
-      Py_DecRef(environ)
+      unsafe Py_DecRef(environ)
     } else {
       conclude(.raised, exchange, handler, gil)
       handler.end(gil)
     }
     // Destructors of what was just dropped may have raised or printed.
-    if ErrorStream.hasPending { ErrorStream.flushPending(gil) }
+    if unsafe ErrorStream.hasPending { ErrorStream.flushPending(gil) }
     handler.renewObjects(gil)
   }
 
@@ -117,20 +118,20 @@ public final class WSGIApplication: Application {
 
   /// Calls `close()` of what the application returned, once, whatever happened before.
   private func close(_ result: PythonObject, _ exchange: Exchange, _ gil: borrowing GIL) {
-    if plimsoll_is_exact_list(result) != 0 || plimsoll_is_exact_tuple(result) != 0 { return }
-    guard let method = PyObject_GetAttr(result, closeName) else {
-      if PyErr_ExceptionMatches(plimsoll_attribute_error()) == 0 {
+    if unsafe plimsoll_is_exact_list(result) != 0 || plimsoll_is_exact_tuple(result) != 0 { return }
+    guard let method = unsafe PyObject_GetAttr(result, closeName) else {
+      if unsafe PyErr_ExceptionMatches(plimsoll_attribute_error()) == 0 {
         logFailure("close of the response", exchange, gil)
       }
       PyErr_Clear()
       return
     }
-    if let nothing = plimsoll_call0(method) {
-      Py_DecRef(nothing)
+    if let nothing = unsafe plimsoll_call0(method) {
+      unsafe Py_DecRef(nothing)
     } else {
       logFailure("close() of the response", exchange, gil)
     }
-    Py_DecRef(method)
+    unsafe Py_DecRef(method)
   }
 
   // MARK: the log
@@ -142,14 +143,14 @@ public final class WSGIApplication: Application {
     guard let failure = PythonFailure(takingCurrent: gil) else { return 500 }
     let request = RequestText(exchange)
     if handler.clientLeft || handler.bodyFailureStatus != 0,
-      failure.isInstance(of: plimsoll_os_error(), gil)
+      unsafe failure.isInstance(of: plimsoll_os_error(), gil)
     {
       // Nothing is wrong with the application: it passed on what we raised.
       ErrorLog.write(.info, "\(request): \(failure.summary(gil))")
       return handler.bodyFailureStatus == 0 ? 500 : handler.bodyFailureStatus
     }
     var what = "the application raised \(failure.summary(gil))"
-    if failure.isInstance(of: plimsoll_system_exit(), gil) {
+    if unsafe failure.isInstance(of: plimsoll_system_exit(), gil) {
       what = "the application called sys.exit(), which ends this request only"
     }
     ErrorLog.write(.error, "\(request): \(what)\n\(failure.traceback(gil))")
@@ -172,10 +173,13 @@ public final class WSGIApplication: Application {
         .error,
         "\(RequestText(exchange)): the application sent more than its Content-Length of "
           + "\(exchange.declaredLength); the rest was cut off")
-    } else if exchange.sendsBody, exchange.bodyBytesSent < exchange.declaredLength {
+      return
+    }
+    let sent = handler.fileBytes < 0 ? exchange.bodyBytesSent : handler.fileBytes
+    if exchange.sendsBody, !handler.clientLeft, sent < exchange.declaredLength {
       ErrorLog.write(
         .error,
-        "\(RequestText(exchange)): the application sent \(exchange.bodyBytesSent) bytes of its "
+        "\(RequestText(exchange)): the application sent \(sent) bytes of its "
           + "Content-Length of \(exchange.declaredLength); the connection is closed")
     }
   }
@@ -194,8 +198,8 @@ struct RequestText: CustomStringConvertible {
   }
 
   private static func text(_ exchange: Exchange, _ range: ByteRange) -> String {
-    let bytes = UnsafeBufferPointer(
+    let bytes = unsafe UnsafeBufferPointer(
       start: exchange.headBytes + Int(range.offset), count: min(Int(range.count), 512))
-    return String(decoding: bytes, as: UTF8.self)
+    return unsafe String(decoding: bytes, as: UTF8.self)
   }
 }
