@@ -1,6 +1,7 @@
 // Processes: what Supervision and PlimsollPython need and Swift cannot import.
 #include "CLinux.h"
 #include <grp.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -156,6 +157,8 @@ int clinux_pipe(int *read_end, int *write_end) {
   *write_end = ends[1];
   return 0;
 }
+
+void clinux_trim_heap(void) { malloc_trim(0); }
 
 int clinux_become(const char *name, unsigned uid, unsigned gid) {
   if (initgroups(name, gid) != 0) return 1;

@@ -68,6 +68,9 @@ public enum Process {
     guard clinux_prctl(PR_SET_CHILD_SUBREAPER, 1) == 0 else { throw SystemCallError("prctl") }
   }
 
+  /// Gives free pages of the heap back to the kernel (malloc_trim(3)).
+  public static func trimHeap() { clinux_trim_heap() }
+
   /// Sets one variable of the environment; nil takes it away.
   public static func setEnvironment(_ name: String, _ value: String?) {
     if let value {
@@ -103,10 +106,19 @@ public enum Process {
     return polled.map { $0.revents != 0 }
   }
 
+  /// What a wait for room came to.
+  public enum Writability: Equatable, Sendable {
+    /// Bytes may be taken now.
+    case writable
+    /// The other side is closed.
+    case closed
+  }
+
   /// Waits until `descriptor` takes bytes or is closed by the other side.
-  public static func waitWritable(_ descriptor: Int32) {
+  public static func waitWritable(_ descriptor: Int32) -> Writability {
     var polled = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
     _ = unsafe poll(&polled, 1, -1)
+    return polled.revents & Int16(POLLHUP | POLLERR | POLLNVAL) != 0 ? .closed : .writable
   }
 }
 

@@ -38,6 +38,22 @@ public enum SmallFile {
     return all
   }
 
+  /// The bytes of an open file from its start, wherever its position is: several processes share
+  /// that. nil where it cannot be read.
+  public static func allBytes(of descriptor: Int32, mostBytes: Int) -> [UInt8]? {
+    var all: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 4096)
+    while all.count < mostBytes {
+      let got = unsafe pread(
+        descriptor, &chunk, min(chunk.count, mostBytes - all.count), off_t(all.count))
+      if got < 0 && errno == EINTR { continue }
+      guard got >= 0 else { return nil }
+      if got == 0 { break }
+      all.append(contentsOf: chunk.prefix(got))
+    }
+    return all
+  }
+
   /// The file as text.
   public static func text(_ path: String, mostBytes: Int) -> String? {
     guard let bytes = bytes(path, mostBytes: mostBytes) else { return nil }
@@ -50,6 +66,15 @@ public enum SmallFile {
     guard unsafe stat(path, &info) == 0 else { return nil }
     return FileIdentity(info)
   }
+
+  /// Whether `path` is a directory itself, and no link to one.
+  public static func isDirectory(_ path: String) -> Bool {
+    var info = stat()
+    return unsafe lstat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// The working directory; empty where it is gone.
+  public static var currentDirectory: String { linkTarget("/proc/self/cwd") ?? "" }
 
   /// The entries of a directory without `.` and `..`; empty where it cannot be read.
   public static func entries(_ directory: String) -> [String] {
@@ -82,6 +107,11 @@ public enum SmallFile {
     return FileDescriptor(owning: number)
   }
 
+  /// write(2), for a few bytes.
+  public static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int {
+    unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count)
+  }
+
   /// unlink(2).
   public static func remove(_ path: String) { _ = unsafe unlink(path) }
 }
@@ -106,6 +136,13 @@ extension FileDescriptor {
     guard clinux_fcntl(number, F_SETFD, kept ? 0 : FD_CLOEXEC) >= 0 else {
       throw SystemCallError("fcntl")
     }
+  }
+
+  /// dup(2) with close-on-exec of a borrowed descriptor.
+  public static func copy(of number: Int32) throws(SystemCallError) -> FileDescriptor {
+    let copy = clinux_fcntl(number, F_DUPFD_CLOEXEC, 0)
+    guard copy >= 0 else { throw SystemCallError("fcntl") }
+    return FileDescriptor(owning: copy)
   }
 
   /// A descriptor from a pipe2(2) pair, both close-on-exec: `(read, write)`, owned by the caller.

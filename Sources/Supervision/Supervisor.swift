@@ -81,7 +81,7 @@ public final class Supervisor {
     self.notifier = notifier
     self.signals = signals
     self.pidFile = pidFile
-    title = settings.processName.isEmpty ? settings.application : settings.processName
+    title = settings.title
     workers = (0..<scoreboard.slots).map { WorkerHandle(slot: $0, board: scoreboard[$0]) }
     outOfMemoryKills = outOfMemory.kills
   }

@@ -126,6 +126,9 @@ int clinux_memfd(const char *name);
 /// pipe2(2) with close-on-exec, which needs _GNU_SOURCE.
 int clinux_pipe(int *read_end, int *write_end);
 
+/// malloc_trim(3): gives free heap pages back to the kernel.
+void clinux_trim_heap(void);
+
 /// initgroups(3), setgid(2) and setuid(2) in this order; 0, or the number of the one that failed.
 int clinux_become(const char *name, unsigned uid, unsigned gid);
 // ---- files below a directory (Platform/Directory.swift) ----

@@ -1,0 +1,179 @@
+// MoldProcess: the process that loads the application and forks workers from it. Assembly.
+internal import CPython
+internal import Configuration
+internal import Control
+internal import Gateway
+internal import Platform
+internal import Scoreboard
+internal import Server
+
+/// The mold: one thread, serves nobody, holds the GIL all its life.
+///
+/// Loading happens with the garbage collector off; then everything is frozen, so that the workers'
+/// collections do not write to the pages they share with the mold and with each other.
+enum MoldProcess {
+  /// What stays the same for the mold and every worker.
+  struct Context {
+    let settings: ServerSettings
+    let arguments: MoldArguments
+    let scoreboard: Scoreboard
+  }
+
+  /// How often source files are looked at, with `--reload`.
+  private static let watchMs: Int64 = 1_000
+
+  /// Becomes the mold. Ends with the process.
+  static func run(_ arguments: MoldArguments, _ gil: borrowing GIL) -> Never {
+    let context: Context
+    do {
+      context = try prepare(arguments)
+    } catch {
+      ErrorLog.write(.crit, "the mold cannot be set up: \(error)")
+      Process.exitAtOnce(ExitCode.internalError.rawValue)
+    }
+    let control = ControlChannel(owning: arguments.control)
+    control.send(.loading(python: Interpreter.version))
+    Interpreter.enableFaultHandler(fd: 2, gil)
+    let application = context.settings.preload ? load(context.settings, control, gil) : nil
+    var mold = Mold(context: context, application: application, watch: watch(context, gil))
+    control.send(.ready)
+    mold.serve(control, gil)
+  }
+
+  private static func prepare(_ arguments: MoldArguments) throws -> Context {
+    // Programs that the application starts must not inherit the server's sockets.
+    for number in arguments.descriptors { try FileDescriptor.setKeptByExec(number, false) }
+    guard let bytes = SmallFile.allBytes(of: arguments.settings, mostBytes: 1 << 20) else {
+      throw SystemCallError("pread")
+    }
+    let settings = try ServerSettings(encoded: bytes)
+    unsafe ErrorLog.threshold = LogLevel(name: settings.logLevel) ?? .notice
+    ProcessTitle.set("plimsoll: mold \(settings.title)", shortName: "plimsoll")
+    // Ctrl-C and a stopping service manager signal the whole group; the supervisor decides.
+    for signal in [
+      Signal.interrupt, Signal.terminate, Signal.hangUp, Signal.user1, Signal.user2,
+    ] {
+      Signal.doNothing(on: signal)
+    }
+    Signal.ignore(Signal.pipe)
+    return Context(
+      settings: settings, arguments: arguments,
+      scoreboard: try Scoreboard(mapping: arguments.scoreboard))
+  }
+
+  private static func load(
+    _ settings: ServerSettings, _ control: borrowing ControlChannel, _ gil: borrowing GIL
+  ) -> WSGIApplication {
+    unsafe PyGC_Disable()
+    do {
+      let application = try ApplicationLoader.load(settings: settings, gil)
+      Interpreter.freezeCollector(gil)
+      unsafe PyGC_Enable()
+      Process.trimHeap()
+      // What is in the buffers now would be written again by every worker.
+      Interpreter.flushStandardStreams(gil)
+      return application
+    } catch {
+      Interpreter.flushStandardStreams(gil)
+      control.send(.failed(code: ExitCode.application.rawValue, message: error.message))
+      Process.exitAtOnce(ExitCode.application.rawValue)
+    }
+  }
+
+  private static func watch(_ context: Context, _ gil: borrowing GIL) -> ReloadWatch? {
+    guard context.settings.reload else { return nil }
+    let modules = PythonText.run(PythonText.listModuleFiles, gil).split(separator: "\0")
+    return ReloadWatch(
+      files: modules.map(String.init) + context.settings.reloadExtraFiles,
+      directory: SmallFile.currentDirectory)
+  }
+
+  /// A loaded mold.
+  private struct Mold {
+    let context: Context
+    let application: WSGIApplication?
+    var watch: ReloadWatch?
+    var accessLog: Int32
+    var hasWarnedOfThreads = false
+
+    init(context: Context, application: WSGIApplication?, watch: ReloadWatch?) {
+      self.context = context
+      self.application = application
+      self.watch = watch
+      accessLog = context.arguments.accessLog
+    }
+
+    /// Does what the supervisor says until it goes.
+    mutating func serve(_ control: borrowing ControlChannel, _ gil: borrowing GIL) -> Never {
+      while true {
+        _ = Process.waitReadable(
+          [control.number], timeoutMs: watch == nil ? -1 : MoldProcess.watchMs)
+        receive(control, gil)
+        if let path = watch?.changedFile() { control.send(.filesChanged(path: path)) }
+      }
+    }
+
+    private mutating func receive(_ control: borrowing ControlChannel, _ gil: borrowing GIL) {
+      while true {
+        switch control.receive() {
+        case .wouldBlock: return
+        case .endOfFile: Process.exitAtOnce(0)
+        case .message(.stop, _), .message(.drain, _): Process.exitAtOnce(0)
+        case .message(.fork(let slot), let descriptors):
+          guard let channel = descriptors.first else { continue }
+          fork(slot: slot, channel: channel, control, gil)
+        case .message(.reopenLogs, let descriptors): reopenLogs(descriptors)
+        case .message(_, let descriptors):
+          for number in descriptors { _ = FileDescriptor(owning: number) }
+        }
+      }
+    }
+
+    private mutating func reopenLogs(_ descriptors: [Int32]) {
+      if let first = descriptors.first {
+        try? FileDescriptor(owning: first).install(as: 2)
+      }
+      guard descriptors.count > 1 else { return }
+      let old = accessLog
+      accessLog = descriptors[1]
+      if old > 2 { _ = FileDescriptor(owning: old) }
+    }
+
+    private mutating func fork(
+      slot: Int, channel: Int32, _ control: borrowing ControlChannel, _ gil: borrowing GIL
+    ) {
+      warnOfThreads(gil)
+      let supervisor = control.number
+      let result = WorkerFork.fork(gil) { gil in
+        _ = FileDescriptor(owning: supervisor)
+        WorkerProcess(
+          context: context, application: application, slot: slot, control: channel,
+          accessLog: accessLog
+        ).run(gil)
+      }
+      _ = FileDescriptor(owning: channel)
+      switch result {
+      case .success(let pid):
+        // The supervisor may be behind with reading: it must learn of every worker.
+        while !control.send(.forked(slot: slot, pid: pid)) {
+          if Process.waitWritable(control.number) == .closed { Process.exitAtOnce(0) }
+        }
+      case .failure(let error):
+        ErrorLog.write(.error, "cannot fork a worker: \(error)")
+      }
+    }
+
+    /// A fork keeps only the thread that calls it; locks that others hold stay locked for ever.
+    private mutating func warnOfThreads(_ gil: borrowing GIL) {
+      let threads = ProcessFiles.ownThreads
+      guard threads > 1, !hasWarnedOfThreads else { return }
+      hasWarnedOfThreads = true
+      let names = PythonFork.threadsAlive(gil)
+      let which = names.isEmpty ? "not started by Python" : names.joined(separator: ", ")
+      ErrorLog.write(
+        .error, "the application started \(threads - 1) threads while it was imported (\(which)); "
+          + "they do not exist in the workers, and a lock one of them holds stays locked there: "
+          + "start them at the first request or with os.register_at_fork, or use --no-preload")
+    }
+  }
+}

@@ -1,0 +1,90 @@
+// WorkerProcess: a forked worker from its first step to its last. Assembly.
+internal import Configuration
+internal import Control
+internal import Gateway
+internal import Platform
+internal import Scoreboard
+internal import Server
+
+/// A worker: serves until it is told to go, then runs Python's exit handlers.
+struct WorkerProcess {
+  let context: MoldProcess.Context
+  /// The mold's application; nil with `--no-preload`.
+  let application: WSGIApplication?
+  let slot: Int
+  /// The worker's end of its control channel.
+  let control: Int32
+  let accessLog: Int32
+
+  private var settings: ServerSettings { context.settings }
+
+  /// Serves. Ends with the process.
+  func run(_ gil: borrowing GIL) -> Never {
+    ProcessTitle.set("plimsoll: worker \(slot) \(settings.title)", shortName: "plimsoll")
+    let board = context.scoreboard[slot]
+    board.occupy(pid: Process.id, startedMs: Clock.monotonicMs())
+    let code: Int32
+    do {
+      let stopSignal = try EventFD()
+      takeSignals(stopSignal.number)
+      code = serve(board, stopSignal.number, gil)
+    } catch {
+      ErrorLog.write(.error, "worker \(slot) cannot be set up: \(error)")
+      code = ExitCode.internalError.rawValue
+    }
+    finish(code, gil)
+  }
+
+  /// The signals of a worker: TERM drains it; all others are the supervisor's business.
+  private func takeSignals(_ stopSignal: Int32) {
+    Signal.notify(stopSignal, on: Signal.terminate)
+    // Not ignored: ignored signals would stay so in programs that the application starts.
+    for signal in [Signal.interrupt, Signal.hangUp, Signal.user1, Signal.user2] {
+      Signal.doNothing(on: signal)
+    }
+    Signal.ignore(Signal.pipe)
+  }
+
+  private func serve(_ board: WorkerSlot, _ stopSignal: Int32, _ gil: borrowing GIL) -> Int32 {
+    let application: WSGIApplication
+    if let loaded = self.application {
+      application = loaded
+    } else {
+      do {
+        application = try ApplicationLoader.load(settings: settings, gil)
+      } catch {
+        return fail(.application, error.message)
+      }
+    }
+    do {
+      // The server owns its channel from the first moment; what fails is told through a copy.
+      let spare = try FileDescriptor.copy(of: control)
+      let server: WorkerServer
+      do {
+        server = try WorkerServer(
+          settings: settings, listeners: context.arguments.listeners, application: application,
+          slot: board, control: spare.release(), accessLog: accessLog, stopSignal: stopSignal,
+          generation: context.arguments.generation)
+      } catch {
+        return fail(.usage, "The server cannot be set up: \(error).")
+      }
+      _ = FileDescriptor(owning: control)
+      return server.run()
+    } catch {
+      return fail(.internalError, "The worker cannot be set up: \(error).")
+    }
+  }
+
+  private func fail(_ code: ExitCode, _ message: String) -> Int32 {
+    let channel = ControlChannel(owning: control)
+    channel.send(.failed(code: code.rawValue, message: message))
+    return code.rawValue
+  }
+
+  /// Ends like Python does, but for the walk through all objects.
+  private func finish(_ code: Int32, _ gil: borrowing GIL) -> Never {
+    PythonText.run(PythonText.runExitHandlers, gil)
+    Interpreter.flushStandardStreams(gil)
+    Process.exitAtOnce(code)
+  }
+}
