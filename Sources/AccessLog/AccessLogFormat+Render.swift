@@ -70,7 +70,7 @@ extension AccessLogFormat {
     if value < 0 {
       writer.append(UInt8(ascii: "-"))
     } else {
-      writer.append(number: value)
+      writer.append(decimal: value)
     }
   }
 
@@ -93,11 +93,11 @@ extension AccessLogFormat {
     case .millisecondFraction: writer.append(number: instant / 1000 % 1000, width: 3)
     case .microsecondFraction: writer.append(number: instant % 1_000_000, width: 6)
     case .commonLog:
-      let civil = CivilTime(localSeconds: seconds &+ utcOffsetSeconds)
+      let civil = CivilDate(seconds: seconds &+ utcOffsetSeconds)
       writer.append(UInt8(ascii: "["))
       writer.append(number: Int64(civil.day), width: 2)
       writer.append(UInt8(ascii: "/"))
-      writer.append(abbreviated: CivilTime.monthName(civil.month))
+      writer.append(abbreviated: CalendarNames.month(civil.month))
       writer.append(UInt8(ascii: "/"))
       writer.append(number: Int64(civil.year), width: 4)
       writer.append(UInt8(ascii: ":"))
@@ -106,12 +106,12 @@ extension AccessLogFormat {
       writer.append(utcOffset: utcOffsetSeconds)
       writer.append(UInt8(ascii: "]"))
     case .letter(let letter):
-      let civil = CivilTime(localSeconds: seconds &+ utcOffsetSeconds)
+      let civil = CivilDate(seconds: seconds &+ utcOffsetSeconds)
       renderLetter(letter, civil, seconds: seconds, &writer)
     }
   }
 
-  private func appendClock(_ civil: CivilTime, _ writer: inout ByteWriter) {
+  private func appendClock(_ civil: CivilDate, _ writer: inout ByteWriter) {
     writer.append(number: Int64(civil.hour), width: 2)
     writer.append(UInt8(ascii: ":"))
     writer.append(number: Int64(civil.minute), width: 2)
@@ -121,15 +121,15 @@ extension AccessLogFormat {
 
   /// One conversion of strftime(3) in the C locale.
   private func renderLetter(
-    _ letter: UInt8, _ civil: CivilTime, seconds: Int64, _ writer: inout ByteWriter
+    _ letter: UInt8, _ civil: CivilDate, seconds: Int64, _ writer: inout ByteWriter
   ) {
     let hour12 = civil.hour % 12 == 0 ? 12 : civil.hour % 12
     switch letter {
-    case UInt8(ascii: "a"): writer.append(abbreviated: CivilTime.weekdayName(civil.weekday))
-    case UInt8(ascii: "A"): writer.append(CivilTime.weekdayName(civil.weekday))
+    case UInt8(ascii: "a"): writer.append(abbreviated: CalendarNames.weekday(civil.weekday))
+    case UInt8(ascii: "A"): writer.append(CalendarNames.weekday(civil.weekday))
     case UInt8(ascii: "b"), UInt8(ascii: "h"):
-      writer.append(abbreviated: CivilTime.monthName(civil.month))
-    case UInt8(ascii: "B"): writer.append(CivilTime.monthName(civil.month))
+      writer.append(abbreviated: CalendarNames.month(civil.month))
+    case UInt8(ascii: "B"): writer.append(CalendarNames.month(civil.month))
     case UInt8(ascii: "C"): writer.append(number: Int64(civil.year / 100), width: 2)
     case UInt8(ascii: "d"): writer.append(number: Int64(civil.day), width: 2)
     case UInt8(ascii: "D"):
@@ -140,7 +140,7 @@ extension AccessLogFormat {
       appendTriple(civil.year, civil.month, civil.day, separator: "-", &writer)
     case UInt8(ascii: "H"): writer.append(number: Int64(civil.hour), width: 2)
     case UInt8(ascii: "I"): writer.append(number: Int64(hour12), width: 2)
-    case UInt8(ascii: "j"): writer.append(number: Int64(civil.dayOfYear + 1), width: 3)
+    case UInt8(ascii: "j"): writer.append(number: dayOfYear(civil), width: 3)
     case UInt8(ascii: "k"):
       writer.append(number: Int64(civil.hour), width: 2, fill: UInt8(ascii: " "))
     case UInt8(ascii: "l"):
@@ -163,6 +163,12 @@ extension AccessLogFormat {
     case UInt8(ascii: "Y"): writer.append(number: Int64(civil.year))
     default: writer.append(utcOffset: utcOffsetSeconds)  // %z, and %Z: zones have no name here
     }
+  }
+
+  /// 1 is the first of January.
+  private func dayOfYear(_ civil: CivilDate) -> Int64 {
+    let newYear = CivilDate(year: civil.year, month: 1, day: 1, hour: 0, minute: 0, second: 0)
+    return (civil.seconds - newYear.seconds) / 86_400 + 1
   }
 
   private func appendTriple(

@@ -9,8 +9,9 @@ public enum ApplicationReference: Equatable, Sendable {
 
   /// Reads `module`, `module:callable`, `path/to/file.wsgi`, `file.py:callable`.
   ///
-  /// It is a file where it holds a slash, ends in `.py`, or ends in `.wsgi` and is no module's name;
-  /// see ``mayBeFileOrModule`` for the rest. A callable may be an attribute of an attribute.
+  /// It is a file where it holds a slash, ends in `.py`, or ends in `.wsgi` and is no module's name.
+  /// `mysite.wsgi` can be both, Django's module and a script: only the directory can tell.
+  /// A callable may be an attribute of an attribute.
   /// - Throws: a sentence; exit code ``ExitCode/usage``.
   public init(parsing text: String) throws(UsageError) {
     guard !text.isEmpty else {
@@ -45,12 +46,6 @@ public enum ApplicationReference: Equatable, Sendable {
         "the application \"\(text)\" is neither a module nor a path; give module:callable, or a "
           + "path with a slash, for example ./\(target)")
     }
-  }
-
-  /// `mysite.wsgi` is Django's module as well as a file in this directory: which one it is, only
-  /// the directory can tell.
-  public var mayBeFileOrModule: Bool {
-    if case .module(let name, _) = self { name.hasSuffix(".wsgi") } else { false }
   }
 
   /// Whether `text` is names joined by dots: letters (of any language), digits, underscores.

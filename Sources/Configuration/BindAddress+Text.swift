@@ -15,11 +15,11 @@ extension BindAddress: CustomStringConvertible {
       self = try Self.parseUnix(text.dropFirst(5))
     } else if text.hasPrefix("fd://") {
       guard let number = digits(text.dropFirst(5)), (0...1_048_575).contains(number) else {
-        throw ValueProblem("does not name a descriptor; write for example fd://3")
+        throw ValueProblem("does not name a descriptor", advice: "write for example fd://3")
       }
       self = .inherited(Int32(number))
     } else if text.hasPrefix("http://") || text.hasPrefix("https://") {
-      throw ValueProblem("is a URL; give host and port alone, such as 127.0.0.1:8000")
+      throw ValueProblem("is a URL", advice: "give host and port alone, such as 127.0.0.1:8000")
     } else {
       self = try Self.parseInternet(text.hasPrefix("tcp://") ? text.dropFirst(6) : text[...])
     }
@@ -30,19 +30,21 @@ extension BindAddress: CustomStringConvertible {
     var mode = defaultUnixMode
     if let mark = path.lastRange(of: "?mode=") {
       guard let given = octalDigits(path[mark.upperBound...]), given <= 0o777 else {
-        throw ValueProblem("has a mode that is not octal from 0 to 0777; write ?mode=0660")
+        throw ValueProblem(
+          "has a mode that is not octal from 0 to 0777", advice: "write ?mode=0660")
       }
       mode = given
       path = path[..<mark.lowerBound]
     }
     guard !path.isEmpty, path != "/" else {
-      throw ValueProblem("has no path; write for example unix:/run/site.sock")
+      throw ValueProblem("has no path", advice: "write for example unix:/run/site.sock")
     }
     guard !path.hasPrefix("@") else {
-      throw ValueProblem("is an abstract socket, which has no permissions; give a path")
+      throw ValueProblem("is an abstract socket, which has no permissions", advice: "give a path")
     }
     guard path.utf8.count <= 107 else {
-      throw ValueProblem("has a path of \(path.utf8.count) bytes; Linux allows 107 (unix(7))")
+      throw ValueProblem(
+        "has a path of \(path.utf8.count) bytes", advice: "give one of at most 107 bytes (unix(7))")
     }
     return .unix(path: String(path), mode: mode)
   }
@@ -52,17 +54,19 @@ extension BindAddress: CustomStringConvertible {
     var port = text
     if text.hasPrefix("[") {
       guard let end = text.lastIndex(of: "]"), text[text.index(after: end)...].hasPrefix(":") else {
-        throw ValueProblem("is not [address]:port; write for example [::1]:8000")
+        throw ValueProblem("is not [address]:port", advice: "write for example [::1]:8000")
       }
       host = text[text.index(after: text.startIndex)..<end]
       port = text[end...].dropFirst(2)
       guard host.contains(":"), host.utf8.allSatisfy(isAddressByte) else {
-        throw ValueProblem("has no IPv6 address in its brackets; write for example [::1]:8000")
+        throw ValueProblem(
+          "has no IPv6 address in its brackets", advice: "write for example [::1]:8000")
       }
     } else if let colon = text.lastIndex(of: ":") {
       let before = text[..<colon]
       guard !before.contains(":") else {
-        throw ValueProblem("is an IPv6 address without brackets; write for example [::1]:8000")
+        throw ValueProblem(
+          "is an IPv6 address without brackets", advice: "write for example [::1]:8000")
       }
       if !before.isEmpty && before != "*" { host = before }
       port = text[text.index(after: colon)...]

@@ -2,10 +2,22 @@
 
 /// Why a value is refused, as the end of a sentence that begins with the value.
 struct ValueProblem: Error, Equatable {
+  /// What is wrong.
   var reason: String
+  /// What to do, where it is more to the point than what the setting expects; empty where the
+  /// reason says it already.
+  var advice: String?
 
-  init(_ reason: String) {
+  init(_ reason: String, advice: String? = nil) {
     self.reason = reason
+    self.advice = advice
+  }
+
+  /// The sentence about `value`, which was given for `definition` at `place`.
+  func sentence(about value: String, at place: String, for definition: SettingDefinition) -> String
+  {
+    let end = advice ?? "give \(definition.expectation)"
+    return "\(place) \"\(value)\" \(reason)\(end.isEmpty ? "" : "; \(end)")"
   }
 }
 

@@ -32,10 +32,12 @@ struct ReadTimeout: Equatable {
     }
     if times.count == 2 {
       guard minRate > 0 else {
-        throw ValueProblem("has a range of time without MinRate; add for example ,MinRate=500")
+        throw ValueProblem(
+          "has a range of time without MinRate", advice: "add for example ,MinRate=500")
       }
       guard timeoutMs > 0, maxMs > timeoutMs else {
-        throw ValueProblem("has a range of time that does not grow; write for example 20-40")
+        throw ValueProblem(
+          "has a range of time that does not grow", advice: "write for example 20-40")
       }
     } else if minRate == 0 {
       maxMs = timeoutMs
@@ -86,7 +88,8 @@ extension ServerSettings {
         (bodyTimeoutMs, bodyTimeoutMaxMs, bodyMinRate) =
           (limit.timeoutMs, limit.maxMs, limit.minRate)
       case ("handshake", _):
-        throw ValueProblem("has handshake=, but Plimsoll does not speak TLS yet; leave it out")
+        throw ValueProblem(
+          "has handshake=, but Plimsoll does not speak TLS yet", advice: "leave it out")
       default:
         throw ValueProblem("has \"\(part)\" where header=... or body=... is expected")
       }

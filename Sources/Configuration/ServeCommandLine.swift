@@ -70,8 +70,7 @@ public struct ServeCommandLine: Equatable, Sendable {
       do throws(ValueProblem) {
         try definition.apply(value, to: &settings)
       } catch {
-        throw UsageError(
-          "\(option) \"\(value)\" \(error.reason); give \(definition.expectation)")
+        throw UsageError(error.sentence(about: value, at: option, for: definition))
       }
       origins[definition.name] = .option(option)
     }

@@ -41,8 +41,7 @@ extension ServerSettings {
       do throws(ValueProblem) {
         try definition.apply(text, to: &self, source: .encoded)
       } catch {
-        throw UsageError(
-          "the setting \(name) \"\(text)\" \(error.reason); give \(definition.expectation)")
+        throw UsageError(error.sentence(about: text, at: "the setting \(name)", for: definition))
       }
     }
   }

@@ -62,7 +62,7 @@ public struct ServerSettings: Equatable, Sendable {
   public var limitRequestFieldSize = 8190
   /// Header fields of a request.
   public var limitRequestFields = 100
-  /// Bytes of a request body; 0: no limit.
+  /// Bytes of a request body.
   public var limitRequestBody: Int64 = 1_073_741_824
   /// Bytes of a request body that are kept in memory; more goes to an unlinked temporary file.
   public var bodyMemoryBytes = 131_072

@@ -35,7 +35,7 @@ extension SettingDefinition {
       }
       settings[keyPath: field] = choice.value
     case .logFormat(let field):
-      if let reason = Self.problem(ofLogFormat: text) { throw ValueProblem(reason) }
+      if let problem = Self.problem(ofLogFormat: text) { throw problem }
       settings[keyPath: field] = text
     case .mask(let field): settings[keyPath: field] = try Self.parseMask(text)
     case .readTimeout: try settings.setReadTimeout(text)
@@ -163,7 +163,8 @@ extension SettingDefinition {
       throw ValueProblem("has an empty, . or .. part in its URL")
     }
     guard url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x3F && $0 != 0x23 }) else {
-      throw ValueProblem("has characters in its URL that stand in no path; percent-encode them")
+      throw ValueProblem(
+        "has characters in its URL that stand in no path", advice: "percent-encode them")
     }
     return "\(url.isEmpty ? "/" : url)=\(directory)"
   }

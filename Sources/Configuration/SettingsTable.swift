@@ -128,9 +128,11 @@ public enum SettingsTable {
       help: "Most header fields of a request; more get 431.", reason: "Apache's default."),
     SettingDefinition(
       "limit-request-body", directive: "LimitRequestBody",
-      .largeSize(\.limitRequestBody, 0...1_125_899_906_842_624), "SIZE", in: .limits,
-      help: "Longest request body; a longer one gets 413. 0: no limit.",
-      reason: "Apache's default since 2.4.53."),
+      .largeSize(\.limitRequestBody, 1...1_099_511_627_776), "SIZE", in: .limits,
+      help: "Longest request body; a longer one gets 413.",
+      reason:
+        "Apache's default since 2.4.53. Apache's 0, no limit, does not exist: everything is bounded."
+    ),
     SettingDefinition(
       "body-memory", .size(\.bodyMemoryBytes, 4096...1_073_741_824), "SIZE", in: .limits,
       help: "Part of a request body that is held in memory; a longer body goes to a file.",
@@ -143,7 +145,8 @@ public enum SettingsTable {
 
   static let times: [SettingDefinition] = [
     SettingDefinition(
-      "timeout", directive: "WSGIDaemonProcess request-timeout=", .duration(\.timeoutMs, 0...day),
+      "timeout", short: "t", directive: "WSGIDaemonProcess request-timeout=",
+      .duration(\.timeoutMs, 0...day),
       "TIME", in: .times,
       help: "Replace a worker whose request makes no progress for so long; 0: never.",
       reason: "mod_wsgi's order of magnitude; no one waits a minute for a page."),

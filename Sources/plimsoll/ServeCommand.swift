@@ -1,0 +1,157 @@
+// ServeCommand: `plimsoll serve`: settles every question, then becomes plimsolld. Edge.
+internal import Configuration
+internal import Glibc
+internal import Platform
+
+/// The command that serves.
+enum ServeCommand {
+  /// Bytes of argv[0] of plimsolld: the room it has for its process title.
+  private static let titleBytes = 128
+
+  /// Serves; returns only for the actions that print and end.
+  static func run(_ words: [String]) throws(UsageError) {
+    var commandLine = try ServeCommandLine(parsing: words, usableCPUs: UsableCPUs.count)
+    switch commandLine.action {
+    case .help: return Terminal.print(HelpText.serve)
+    case .printReference: return Terminal.print(ReferencePage.settings)
+    case .printConfig:
+      try settle(&commandLine)
+      return Terminal.print(HelpText.configuration(of: commandLine))
+    case .checkConfig:
+      try requireApplication(commandLine)
+      try settle(&commandLine)
+      return Terminal.complain("The settings are right, and everything they name exists.")
+    case .serve:
+      try requireApplication(commandLine)
+      let typed = commandLine.settings.application
+      try settle(&commandLine)
+      let installation = try Installation()
+      announce(commandLine)
+      try become(installation, commandLine.settings, typed: typed)
+    }
+  }
+
+  private static func requireApplication(_ commandLine: ServeCommandLine) throws(UsageError) {
+    guard commandLine.settings.application.isEmpty else { return }
+    throw UsageError(
+      "no application is given; type plimsoll serve APP, where APP is module:callable or the "
+        + "path of a .wsgi or .py file")
+  }
+
+  // MARK: settling
+
+  /// Works out what the words left open, and checks that what they name exists.
+  private static func settle(_ commandLine: inout ServeCommandLine) throws(UsageError) {
+    var settings = commandLine.settings
+    var base = FileFacts.workingDirectory
+    if !settings.chdir.isEmpty {
+      let directory = ServerSettings.absolutePath(settings.chdir, from: base)
+      try requireDirectory(directory, "--chdir")
+      settings.chdir = directory
+      base = directory
+    }
+    var directories = [base]
+    if !settings.application.isEmpty {
+      let found = try FoundApplication(settings.application, base: base)
+      settings.application = found.reference
+      if let directory = found.directory, directory != base {
+        directories.insert(directory, at: 0)
+      }
+    }
+    let python = try FoundPython(asked: settings.python, directories: directories, base: base)
+    settings.python = python.path
+    commandLine.origins["python"] = python.origin
+    if commandLine.origin(of: "bind") == .builtIn, let inherited = inheritedSockets() {
+      settings.binds = inherited
+      commandLine.origins["bind"] = .environment("LISTEN_FDS")
+    }
+    settings.makePathsAbsolute(from: base)
+    for mount in settings.staticMounts {
+      let (url, directory) = StaticMountText.split(mount)
+      try requireDirectory(directory, "--static \(url)")
+    }
+    try requireDirectory(settings.temporaryDirectory, "--temp-dir")
+    commandLine.settings = settings
+  }
+
+  private static func requireDirectory(_ path: String, _ option: String) throws(UsageError) {
+    switch FileFacts.kind(of: path) {
+    case .directory: return
+    case .missing:
+      let near = Suggestion.phrase(
+        for: FileFacts.lastPart(of: path), among: SmallFile.entries(FileFacts.parent(of: path)))
+      throw UsageError(
+        "\(option): there is no directory \(path)"
+          + (near.isEmpty ? "; create it or correct the path" : near))
+    default: throw UsageError("\(option): \(path) is not a directory; give one")
+    }
+  }
+
+  /// Sockets of systemd's socket activation that are meant for this process; sd_listen_fds(3).
+  private static func inheritedSockets() -> [BindAddress]? {
+    guard let process = environmentVariable("LISTEN_PID").flatMap({ Int32($0) }),
+      process == Process.id,
+      let count = environmentVariable("LISTEN_FDS").flatMap({ Int32($0) }), count > 0,
+      count < 1024
+    else { return nil }
+    return (0..<count).map { .inherited(3 + $0) }
+  }
+
+  // MARK: telling
+
+  /// Says in a few lines what was decided, and why.
+  private static func announce(_ commandLine: ServeCommandLine) {
+    let settings = commandLine.settings
+    guard settings.logLevel != "error", settings.logLevel != "crit" else { return }
+    let binds = settings.binds.map(\.description).joined(separator: ", ")
+    var lines = [
+      "plimsoll \(Release.version) serves \(settings.application)",
+      "  python   \(settings.python) (\(commandLine.origin(of: "python").text))",
+      "  listen   \(binds) (\(commandLine.origin(of: "bind").text))",
+      "  handles  \(settings.workers) \(settings.workers == 1 ? "worker" : "workers") "
+        + "(\(commandLine.origin(of: "workers").text)) x \(settings.threads) "
+        + "\(settings.threads == 1 ? "thread" : "threads") "
+        + "(\(commandLine.origin(of: "threads").text))",
+    ]
+    for mount in settings.staticMounts {
+      let (url, directory) = StaticMountText.split(mount)
+      lines.append("  static   \(url) from \(directory)")
+    }
+    Terminal.complain(lines.joined(separator: "\n"))
+  }
+
+  // MARK: becoming plimsolld
+
+  /// Replaces this program by plimsolld, which reads its settings from a memory file.
+  private static func become(
+    _ installation: Installation, _ settings: ServerSettings, typed: String
+  ) throws(UsageError) {
+    let number = try memoryFile(settings.encoded).release()
+    var title =
+      "plimsoll: supervisor \(settings.processName.isEmpty ? typed : settings.processName)"
+    while title.utf8.count > titleBytes { title.removeLast() }
+    title += String(repeating: " ", count: titleBytes - title.utf8.count)
+    let arguments = [
+      title, "--settings-fd=\(number)", "--extension=\(installation.pythonExtension)",
+    ]
+    let failure = Process.execute(installation.server, arguments: arguments)
+    throw UsageError(
+      "\(installation.server) cannot be started: \(failure.reason); install Plimsoll again",
+      exitCode: .internalError)
+  }
+
+  /// A file without a name, positioned at its first byte, that survives execve(2).
+  private static func memoryFile(_ bytes: [UInt8]) throws(UsageError) -> FileDescriptor {
+    do throws(SystemCallError) {
+      let file = try SharedMemory.makeDescriptor(name: "plimsoll-settings", count: 0)
+      guard Terminal.write(bytes, to: file.number) else { throw SystemCallError("write") }
+      guard lseek(file.number, 0, SEEK_SET) == 0 else { throw SystemCallError("lseek") }
+      try FileDescriptor.setKeptByExec(file.number, true)
+      return file
+    } catch {
+      throw UsageError(
+        "the settings cannot be handed over: \(error); free some memory",
+        exitCode: .internalError)
+    }
+  }
+}
