@@ -45,10 +45,13 @@ struct Mutator {
   private let scratch = Input()
 
   private static let pieces: [StaticString] = [
-    "\r\n", "\n", "\r", "\r\n\r\n", " ", "\t", "\0", "\u{b}", ":", ",", ";", "#", "?", "%", "/", "*",
+    "\r\n", "\n", "\r", "\r\n\r\n", " ", "\t", "\0", "\u{b}", ":", ",", ";", "#", "?", "%", "/",
+    "*",
     "Content-Length: 5\r\n", "Content-Length: +5\r\n", "content-length: 0x5\r\n", "\r\n ", "\u{7f}",
-    "Transfer-Encoding: chunked\r\n", "Transfer-Encoding:\u{b}chunked\r\n", " chunked", ", identity",
-    "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding : chunked\r\n", "Host: b\r\n", "Host",
+    "Transfer-Encoding: chunked\r\n", "Transfer-Encoding:\u{b}chunked\r\n", " chunked",
+    ", identity",
+    "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding : chunked\r\n", "Host: b\r\n",
+    "Host",
     "HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "HTTP/0.9", "http://", "[", "]", "\"", "\\", "0", "f", "@",
     "Expect: 100-continue\r\n", "Expect: x\r\n", "99999999999999999999", "ffffffffffffffff", "-1",
     "Connection: close\r\n", "\u{e9}", "CONNECT ", "OPTIONS ", "0\r\n\r\n", "G", "\u{16}",
