@@ -73,7 +73,7 @@ struct Mutator {
         at..<end, with: .init(start: piece.utf8Start, count: piece.utf8CodeUnitCount))
     case 5: duplicate(input, at..<at + length, times: 1)
     case 6: duplicate(input, at..<at + 1, times: 1 + random.below(random.oneIn(8) ? 400 : 40))
-    case 7: duplicateLine(input, at, &random)
+    case 7: duplicateLine(input, at)
     case 8:
       guard other.count > 0 else { return }
       let from = random.below(other.count)
@@ -93,8 +93,8 @@ struct Mutator {
     unsafe input.replace(range.upperBound..<range.upperBound, with: scratch.bytes)
   }
 
-  /// Doubles the line around `at`, or copies it to another place.
-  private func duplicateLine(_ input: Input, _ at: Int, _ random: inout Random) {
+  /// Doubles the line around `at`.
+  private func duplicateLine(_ input: Input, _ at: Int) {
     let newline = ASCII.lineFeed
     let bytes = unsafe input.bytes
     var start = at
