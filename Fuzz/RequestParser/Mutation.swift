@@ -45,10 +45,13 @@ struct Mutator {
   private let scratch = Input()
 
   private static let pieces: [StaticString] = [
-    "\r\n", "\n", "\r", "\r\n\r\n", " ", "\t", "\0", "\u{b}", ":", ",", ";", "#", "?", "%", "/", "*",
+    "\r\n", "\n", "\r", "\r\n\r\n", " ", "\t", "\0", "\u{b}", ":", ",", ";", "#", "?", "%", "/",
+    "*",
     "Content-Length: 5\r\n", "Content-Length: +5\r\n", "content-length: 0x5\r\n", "\r\n ", "\u{7f}",
-    "Transfer-Encoding: chunked\r\n", "Transfer-Encoding:\u{b}chunked\r\n", " chunked", ", identity",
-    "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding : chunked\r\n", "Host: b\r\n", "Host",
+    "Transfer-Encoding: chunked\r\n", "Transfer-Encoding:\u{b}chunked\r\n", " chunked",
+    ", identity",
+    "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding : chunked\r\n", "Host: b\r\n",
+    "Host",
     "HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "HTTP/0.9", "http://", "[", "]", "\"", "\\", "0", "f", "@",
     "Expect: 100-continue\r\n", "Expect: x\r\n", "99999999999999999999", "ffffffffffffffff", "-1",
     "Connection: close\r\n", "\u{e9}", "CONNECT ", "OPTIONS ", "0\r\n\r\n", "G", "\u{16}",
@@ -70,7 +73,7 @@ struct Mutator {
         at..<end, with: .init(start: piece.utf8Start, count: piece.utf8CodeUnitCount))
     case 5: duplicate(input, at..<at + length, times: 1)
     case 6: duplicate(input, at..<at + 1, times: 1 + random.below(random.oneIn(8) ? 400 : 40))
-    case 7: duplicateLine(input, at, &random)
+    case 7: duplicateLine(input, at)
     case 8:
       guard other.count > 0 else { return }
       let from = random.below(other.count)
@@ -90,8 +93,8 @@ struct Mutator {
     unsafe input.replace(range.upperBound..<range.upperBound, with: scratch.bytes)
   }
 
-  /// Doubles the line around `at`, or copies it to another place.
-  private func duplicateLine(_ input: Input, _ at: Int, _ random: inout Random) {
+  /// Doubles the line around `at`.
+  private func duplicateLine(_ input: Input, _ at: Int) {
     let newline = ASCII.lineFeed
     let bytes = unsafe input.bytes
     var start = at

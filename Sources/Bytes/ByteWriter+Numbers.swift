@@ -30,7 +30,8 @@ extension ByteWriter {
     var index = digits &- 1
     while index >= 0 {
       let digit = UInt8(truncatingIfNeeded: rest & 15)
-      unsafe place[index] = digit < 10 ? UInt8(ascii: "0") &+ digit : UInt8(ascii: "a") &+ digit &- 10
+      unsafe place[index] =
+        digit < 10 ? UInt8(ascii: "0") &+ digit : UInt8(ascii: "a") &+ digit &- 10
       rest &>>= 4
       index &-= 1
     }
