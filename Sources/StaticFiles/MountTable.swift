@@ -23,23 +23,26 @@ internal import Platform
   /// - Throws: the first mount that cannot be served, with the reason.
   init(_ configured: [StaticMount], allowsOpenat2: Bool) throws(StaticSiteError) {
     unsafe mounts = .allocate(capacity: max(configured.count, 1))
-    let sorted = configured.sorted { $0.prefix.utf8.count > $1.prefix.utf8.count }
-    for mount in sorted {
-      if let problem = Self.problem(of: mount.prefix) {
-        throw StaticSiteError(mount: mount, problem: problem)
+    var decoded: [(prefix: [UInt8], mount: StaticMount)] = []
+    for mount in configured {
+      guard let prefix = Self.decode(mount.prefix) else {
+        throw StaticSiteError(mount: mount, problem: .prefixForm)
       }
-      guard sorted.count(where: { $0.prefix == mount.prefix }) == 1 else {
+      guard !decoded.contains(where: { $0.prefix == prefix }) else {
         throw StaticSiteError(mount: mount, problem: .prefixTwice)
       }
+      decoded.append((prefix, mount))
+    }
+    decoded.sort { $0.prefix.count > $1.prefix.count }
+    for (bytes, mount) in decoded {
       let directory: Directory
       do throws(SystemCallError) {
         directory = try Directory(mount.directory, allowsOpenat2: allowsOpenat2)
       } catch {
         throw StaticSiteError(mount: mount, problem: .directory(error))
       }
-      let text = mount.prefix == "/" ? "" : mount.prefix
-      let prefix = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: text.utf8.count)
-      _ = unsafe prefix.initialize(from: text.utf8)
+      let prefix = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: bytes.count)
+      _ = unsafe prefix.initialize(from: bytes)
       unsafe (mounts + count).initialize(
         to: Mount(
           prefix: prefix, directory: directory, followsSymlinks: mount.followsSymlinks))
@@ -102,18 +105,35 @@ internal import Platform
       && StaticPath.escape(in: path, at: position) == UInt8(ascii: "/")
   }
 
-  private static func problem(of prefix: String) -> StaticSiteError.Problem? {
-    if prefix == "/" { return nil }
-    guard prefix.utf8.first == UInt8(ascii: "/"), prefix.utf8.last != UInt8(ascii: "/") else {
-      return .prefixForm
-    }
-    for name in prefix.utf8.dropFirst().split(
-      separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-    {
-      if name.isEmpty || name.elementsEqual(".".utf8) || name.elementsEqual("..".utf8) {
-        return .prefixForm
+  /// The bytes of a prefix without escapes, empty for `/`; nil where no path can start with it.
+  private static func decode(_ prefix: String) -> [UInt8]? {
+    if prefix == "/" { return [] }
+    let text = Array(prefix.utf8)
+    guard text.first == UInt8(ascii: "/"), text.last != UInt8(ascii: "/") else { return nil }
+    var bytes: [UInt8] = []
+    var position = 0
+    while position < text.count {
+      var byte = text[position]
+      let isEscape = byte == UInt8(ascii: "%")
+      if isEscape {
+        guard let value = StaticPath.escape(in: text.span, at: position) else { return nil }
+        byte = value
       }
+      position += isEscape ? 3 : 1
+      let isSlash = byte == UInt8(ascii: "/")
+      guard byte >= 0x20, byte != 0x7F, byte != UInt8(ascii: "\\"), !(isSlash && isEscape) else {
+        return nil
+      }
+      bytes.append(byte)
     }
-    return nil
+    let names = bytes.dropFirst().split(
+      separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    for name in names
+    where name.isEmpty || name.elementsEqual(".".utf8)
+      || name.elementsEqual("..".utf8)
+    {
+      return nil
+    }
+    return bytes
   }
 }

@@ -2,8 +2,8 @@
 
 /// One `--static /url=dir`.
 public struct StaticMount: Equatable, Sendable {
-  /// URL prefix, not percent-encoded: starts with `/`, ends without one; `/` itself is the whole
-  /// site.
+  /// URL prefix: starts with `/`, ends without one; `/` itself is the whole site. Escapes (`%20`)
+  /// are decoded.
   public var prefix: String
   /// Directory served below it.
   public var directory: String

@@ -9,7 +9,8 @@ public struct StaticSiteError: Error, Equatable, CustomStringConvertible {
     case directory(SystemCallError)
     /// Another mount has the same prefix.
     case prefixTwice
-    /// The prefix does not start with `/`, ends with one, or has empty, `.` or `..` segments.
+    /// The prefix does not start with `/`, ends with one, has empty, `.` or `..` segments, a broken
+    /// escape, or bytes that are refused in paths.
     case prefixForm
   }
 
@@ -35,7 +36,8 @@ public struct StaticSiteError: Error, Equatable, CustomStringConvertible {
       return "\(words): the URL \(mount.prefix) is given twice; keep one directory for it"
     case .prefixForm:
       return "\(words): the URL has to start with /, must not end with one, and cannot have "
-        + "empty, . or .. segments; write it like /static"
+        + "empty, . or .. segments, broken % escapes, backslashes or control characters; "
+        + "write it like /static"
     }
   }
 }

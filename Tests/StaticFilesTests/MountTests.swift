@@ -31,6 +31,16 @@ struct MountTests {
     #expect(site.mount(for: path) == mount)
   }
 
+  @Test func `a prefix may be written with escapes`() throws {
+    let site = try StaticSite([
+      StaticMount(prefix: "/a%20b%25", directory: tree.path, followsSymlinks: false)
+    ])
+    #expect(site.mount(for: "/a%20b%25/x") == 0)
+    #expect(site.mount(for: "/a b%25") == 0)
+    #expect(site.mount(for: "/a%2520b%2525") == -1)
+    #expect(site.ask("/a%20%62%25")?["Location"] == "/a%20b%25/")
+  }
+
   @Test func `the whole site comes last`() throws {
     let site = try StaticSite(
       ["/", "/static"].map {

@@ -195,7 +195,12 @@ struct StaticSiteTests {
     #expect(try #require(problem([file])).description.contains("Not a directory"))
     let good = StaticMount(prefix: "/m", directory: tree.path, followsSymlinks: false)
     #expect(problem([good, good])?.problem == .prefixTwice)
-    for prefix in ["", "m", "/m/", "//", "/a//b", "/a/../b", "/."] {
+    let same = StaticMount(prefix: "/%6d", directory: tree.path, followsSymlinks: false)
+    #expect(problem([good, same])?.problem == .prefixTwice)
+    for prefix in [
+      "", "m", "/m/", "//", "/a//b", "/a/../b", "/.", "/%2e%2e", "/%2Fx", "/a%00", "/%", "/a\\b",
+      "/a%0ab",
+    ] {
       let bad = StaticMount(prefix: prefix, directory: tree.path, followsSymlinks: false)
       #expect(problem([bad])?.problem == .prefixForm)
     }
