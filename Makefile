@@ -15,7 +15,7 @@ SITE := $(CURDIR)/examples/django-site
 .NOTPARALLEL:
 
 help: ## what can be made
-	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | column -t -s '	'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: setup-site stage ## serve the example Django site on 127.0.0.1:8000 (BIND=, ARGS=)
 	@exec stage/bin/plimsoll serve mysite.wsgi --chdir '$(SITE)' --static '/static=$(SITE)/static' \
