@@ -5,7 +5,7 @@ internal import Platform
 
 /// Called by the interpreter when the extension is loaded. Runs once per process.
 @_cdecl("PyInit__plimsoll")
-public func makeModule() -> UnsafeMutablePointer<PyObject>? {
+public func makeModule() -> UnsafeMutableRawPointer? {
   // The interpreter keeps the definition and the method table for ever, so they are never freed.
   let methods = UnsafeMutablePointer<PyMethodDef>.allocate(capacity: 2)
   unsafe methods.initialize(repeating: PyMethodDef(), count: 2)
@@ -22,7 +22,7 @@ public func makeModule() -> UnsafeMutablePointer<PyObject>? {
   unsafe definition.pointee.m_size = -1
   unsafe definition.pointee.m_methods = methods
   // 3 is PYTHON_ABI_VERSION, the version of the stable ABI.
-  return unsafe PyModule_Create2(definition, 3)
+  return unsafe UnsafeMutableRawPointer(PyModule_Create2(definition, 3))
 }
 
 private func constantText(_ text: StaticString) -> UnsafePointer<CChar> {
@@ -32,7 +32,8 @@ private func constantText(_ text: StaticString) -> UnsafePointer<CChar> {
 /// `run(*texts)`: see ``MoldArguments``.
 private func run(_ arguments: UnsafeMutablePointer<PyObject>?) -> UnsafeMutablePointer<PyObject>? {
   var texts: [String] = []
-  for index in 0..<unsafe PyTuple_Size(arguments) {
+  let count = unsafe PyTuple_Size(arguments)
+  for index in 0..<count {
     guard let item = unsafe PyTuple_GetItem(arguments, index), let text = unsafe utf8(of: item)
     else { return nil }
     texts.append(text)

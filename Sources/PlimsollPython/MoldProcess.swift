@@ -38,6 +38,8 @@ enum MoldProcess {
     var mold = Mold(context: context, application: application, watch: watch(context, gil))
     control.send(.ready)
     mold.serve(control, gil)
+    _ = consume control
+    Process.exitAtOnce(0)
   }
 
   private static func prepare(_ arguments: MoldArguments) throws -> Context {
@@ -64,11 +66,11 @@ enum MoldProcess {
   private static func load(
     _ settings: ServerSettings, _ control: borrowing ControlChannel, _ gil: borrowing GIL
   ) -> WSGIApplication {
-    unsafe PyGC_Disable()
+    PyGC_Disable()
     do {
       let application = try ApplicationLoader.load(settings: settings, gil)
       Interpreter.freezeCollector(gil)
-      unsafe PyGC_Enable()
+      PyGC_Enable()
       Process.trimHeap()
       // What is in the buffers now would be written again by every worker.
       Interpreter.flushStandardStreams(gil)
@@ -95,6 +97,7 @@ enum MoldProcess {
     var watch: ReloadWatch?
     var accessLog: Int32
     var hasWarnedOfThreads = false
+    var isOpen = true
 
     init(context: Context, application: WSGIApplication?, watch: ReloadWatch?) {
       self.context = context
@@ -104,8 +107,8 @@ enum MoldProcess {
     }
 
     /// Does what the supervisor says until it goes.
-    mutating func serve(_ control: borrowing ControlChannel, _ gil: borrowing GIL) -> Never {
-      while true {
+    mutating func serve(_ control: borrowing ControlChannel, _ gil: borrowing GIL) {
+      while isOpen {
         _ = Process.waitReadable(
           [control.number], timeoutMs: watch == nil ? -1 : MoldProcess.watchMs)
         receive(control, gil)
@@ -114,11 +117,10 @@ enum MoldProcess {
     }
 
     private mutating func receive(_ control: borrowing ControlChannel, _ gil: borrowing GIL) {
-      while true {
+      while isOpen {
         switch control.receive() {
         case .wouldBlock: return
-        case .endOfFile: Process.exitAtOnce(0)
-        case .message(.stop, _), .message(.drain, _): Process.exitAtOnce(0)
+        case .endOfFile, .message(.stop, _), .message(.drain, _): isOpen = false
         case .message(.fork(let slot), let descriptors):
           guard let channel = descriptors.first else { continue }
           fork(slot: slot, channel: channel, control, gil)
@@ -156,7 +158,7 @@ enum MoldProcess {
       case .success(let pid):
         // The supervisor may be behind with reading: it must learn of every worker.
         while !control.send(.forked(slot: slot, pid: pid)) {
-          if Process.waitWritable(control.number) == .closed { Process.exitAtOnce(0) }
+          if Process.waitWritable(control.number) == .closed { return isOpen = false }
         }
       case .failure(let error):
         ErrorLog.write(.error, "cannot fork a worker: \(error)")

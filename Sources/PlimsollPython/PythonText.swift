@@ -43,7 +43,7 @@ enum PythonText {
   }
 
   private static func failed() -> String {
-    unsafe PyErr_Print()
+    PyErr_Print()
     return ""
   }
 }

@@ -26,7 +26,8 @@ extension WorkerServer {
       guard rest(thread) else { continue }
       _ = thread.parker.park()
     }
-    application.detachThread(thread.index)
+    // The main thread first waits for the others, which need the lock that it would hold.
+    if thread.index != 0 { application.detachThread(thread.index) }
   }
 
   /// Puts the thread among the idle; false where there is something to do instead.

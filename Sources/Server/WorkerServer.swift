@@ -151,6 +151,7 @@ internal import Synchronization
       threads[0].mayPoll = true
       handle(threads[0])
       for thread in started { thread.join() }
+      application.detachThread(0)
       accessLog?.flush()
       return 0
     } catch {
