@@ -1,9 +1,10 @@
 // ApplicationLoadFailure: why an application could not be loaded. Pure.
+public import Configuration
 
 /// Why an application could not be loaded: the exit code, one sentence, and the traceback if
 /// Python code of the user's failed.
 public struct ApplicationLoadFailure: Error, Equatable {
-  /// What went wrong; the process's exit code is ``ApplicationLoadFailure/exitCode``.
+  /// What went wrong.
   public enum Kind: Equatable, Sendable {
     /// What was typed is neither a module nor a file.
     case badSpecification
@@ -24,6 +25,7 @@ public struct ApplicationLoadFailure: Error, Equatable {
   /// The Python traceback, as Python prints it; empty where there is none.
   public var traceback = ""
 
-  /// 4: what gunicorn answers for an application that it cannot load.
-  public var exitCode: Int32 { 4 }
+  /// What the process exits with: ``ExitCode/application``, or ``ExitCode/usage`` where what was
+  /// typed cannot be understood.
+  public var exitCode: ExitCode { kind == .badSpecification ? .usage : .application }
 }

@@ -26,12 +26,11 @@ public enum ApplicationLoader {
   private static func callable(
     settings: ServerSettings, _ gil: borrowing GIL
   ) throws(ApplicationLoadFailure) -> PythonReference {
-    let typed = settings.application
-    guard let spec = ApplicationSpec(typed) else {
-      throw ApplicationLoadFailure(
-        kind: .badSpecification,
-        message: "The application `\(typed)` cannot be understood: write `module`, "
-          + "`module:callable`, `path/to/file.wsgi` or `file.py:callable`.")
+    let reference: ApplicationReference
+    do throws(UsageError) {
+      reference = try ApplicationReference(parsing: settings.application)
+    } catch {
+      throw ApplicationLoadFailure(kind: .badSpecification, message: error.message)
     }
     if !settings.chdir.isEmpty, unsafe chdir(settings.chdir) != 0 {
       throw ApplicationLoadFailure(
@@ -39,19 +38,26 @@ public enum ApplicationLoader {
         message: "The directory `\(settings.chdir)` of --chdir cannot be entered: "
           + "\(SystemCallError("chdir").reason).")
     }
-    let module: PythonReference
-    switch spec.place {
-    case .module(let name):
+    switch reference {
+    case .module(let name, let callable):
+      // `site.wsgi` is a module as well as a file; what is there decides, the file first.
+      if reference.mayBeFileOrModule, callable == nil, access(name, F_OK) == 0 {
+        return try load(file: name, callable: nil, settings, gil)
+      }
       Interpreter.preparePath(
         first: currentDirectory(), pythonPath: settings.pythonPath, gil)
-      module = try importModule(name, gil)
-    case .file(let path):
-      let file = try absolutePath(of: path)
-      Interpreter.preparePath(
-        first: directory(of: file), pythonPath: settings.pythonPath, gil)
-      module = try importFile(file, gil)
+      return try lookUp(callable, in: try importModule(name, gil), gil)
+    case .file(let path, let callable):
+      return try load(file: path, callable: callable, settings, gil)
     }
-    return try lookUp(spec, in: module, gil)
+  }
+
+  private static func load(
+    file: String, callable: String?, _ settings: ServerSettings, _ gil: borrowing GIL
+  ) throws(ApplicationLoadFailure) -> PythonReference {
+    let path = try absolutePath(of: file)
+    Interpreter.preparePath(first: directory(of: path), pythonPath: settings.pythonPath, gil)
+    return try lookUp(callable, in: try importFile(path, gil), gil)
   }
 
   // MARK: modules
@@ -87,16 +93,16 @@ public enum ApplicationLoader {
       last = missing[missing.index(after: dot)...]
     }
     let found = moduleNames(in: container)
-    let nearest = NearestNames.find(String(last), among: found)
+    let nearest = Suggestion.nearest(to: String(last), among: found)
     var message = "The module `\(missing)` of the application was not found in `\(container)` "
     message += "or elsewhere on sys.path"
     if !nearest.isEmpty {
-      message += "; did you mean \(NearestNames.sentence(nearest))?"
+      message += "; did you mean \(quoted(nearest))?"
     } else if found.isEmpty {
       message += "; there are no Python modules in that directory, so --chdir or --pythonpath "
       message += "may be what is missing."
     } else {
-      message += "; that directory has \(NearestNames.sentence(Array(found.prefix(5))))."
+      message += "; that directory has \(quoted(Array(found.prefix(5))))."
     }
     return message
   }
@@ -163,9 +169,9 @@ public enum ApplicationLoader {
     var identifier = ""
     for character in name {
       identifier.append(
-        ApplicationSpec.isName("_\(character)"[...]) ? character : "_")
+        character == "_" || character.isLetter || character.isNumber ? character : "_")
     }
-    return ApplicationSpec.isName(identifier[...]) ? identifier : "_" + identifier
+    return identifier.first?.isNumber ?? true ? "_" + identifier : identifier
   }
 
   private static func absolutePath(of path: String) throws(ApplicationLoadFailure) -> String {
@@ -176,10 +182,11 @@ public enum ApplicationLoader {
       let reason = SystemCallError("stat").reason
       let container = Self.directory(of: full)
       let name = String(full.split(separator: "/").last ?? "")
-      let nearest = NearestNames.find(
-        name, among: entries(of: container).filter { $0.hasSuffix(".py") || $0.hasSuffix(".wsgi") })
+      let nearest = Suggestion.nearest(
+        to: name,
+        among: entries(of: container).filter { $0.hasSuffix(".py") || $0.hasSuffix(".wsgi") })
       var message = "The application file `\(full)` cannot be read: \(reason)"
-      message += nearest.isEmpty ? "." : "; did you mean \(NearestNames.sentence(nearest))?"
+      message += nearest.isEmpty ? "." : "; did you mean \(quoted(nearest))?"
       throw ApplicationLoadFailure(kind: .notFound, message: message)
     }
     guard status.st_mode & S_IFMT == S_IFREG else {
@@ -199,11 +206,11 @@ public enum ApplicationLoader {
   // MARK: the callable
 
   private static func lookUp(
-    _ spec: ApplicationSpec, in module: borrowing PythonReference, _ gil: borrowing GIL
+    _ callable: String?, in module: borrowing PythonReference, _ gil: borrowing GIL
   ) throws(ApplicationLoadFailure) -> PythonReference {
     let owner = module.attribute("__name__", gil)?.text(gil) ?? "the module"
     PyErr_Clear()
-    let names = spec.callable.map { [$0] } ?? ["application", "app"]
+    let names = callable.map { [$0] } ?? ["application", "app"]
     for name in names {
       guard let found = attribute(path: name, of: module, gil) else { continue }
       guard unsafe PyCallable_Check(found.object) != 0 else {
@@ -215,10 +222,10 @@ public enum ApplicationLoader {
       }
       return found
     }
-    let near = NearestNames.find(names[0], among: callableNames(of: module, gil))
-    var message = "The module `\(owner)` has no \(NearestNames.sentence(names))"
+    let near = Suggestion.nearest(to: names[0], among: callableNames(of: module, gil))
+    var message = "The module `\(owner)` has no \(quoted(names))"
     if !near.isEmpty {
-      message += "; did you mean \(NearestNames.sentence(near))?"
+      message += "; did you mean \(quoted(near))?"
     } else {
       message += "; name its callable, as in `\(owner):name`."
     }
@@ -255,6 +262,13 @@ public enum ApplicationLoader {
       }
       return unsafe PyCallable_Check(object.object) != 0
     }
+  }
+
+  /// `a, b or c`, each in backquotes; empty for no names.
+  private static func quoted(_ names: [String]) -> String {
+    let quoted = names.map { "`\($0)`" }
+    guard let last = quoted.last, quoted.count > 1 else { return quoted.last ?? "" }
+    return quoted.dropLast().joined(separator: ", ") + " or " + last
   }
 
   // MARK: failures

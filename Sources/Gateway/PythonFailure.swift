@@ -46,6 +46,12 @@ struct PythonFailure: ~Copyable {
     return line.isEmpty ? name : "\(name): \(line)"
   }
 
+  /// Whether Python code was running when it was raised.
+  func hasTraceback(_ gil: borrowing GIL) -> Bool {
+    guard let traceback = attribute("__traceback__", gil) else { return false }
+    return unsafe traceback.object != plimsoll_none()
+  }
+
   /// The traceback as Python prints it, without the import machinery's own frames at its top and
   /// without a last newline. Leaves no exception behind.
   func traceback(_ gil: borrowing GIL) -> String {

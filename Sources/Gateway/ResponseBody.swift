@@ -12,21 +12,8 @@ enum ResponseBody {
     case clientLeft
     /// An exception is set.
     case raised
-    /// The application broke the protocol in a way that is not an exception.
-    case broken(Fault)
-  }
-
-  /// Broken protocol, with the sentence for the log.
-  enum Fault {
-    case returnedNone, noStartResponse, bodyBeforeStart
-
-    var sentence: String {
-      switch self {
-      case .returnedNone: "returned None instead of an iterable of bytes"
-      case .noStartResponse: "returned without calling start_response"
-      case .bodyBeforeStart: "yielded data before it called start_response"
-      }
-    }
+    /// The application broke the protocol in a way that is not an exception; how, for the log.
+    case broken(String)
   }
 
   /// A list of several blocks is joined up to this size: bytes.
@@ -52,16 +39,15 @@ enum ResponseBody {
       if let total = unsafe totalLength(result, count, PyTuple_GetItem) {
         return unsafe sendSeveral(result, count, total, PyTuple_GetItem, exchange, handler, gil)
       }
-    } else if unsafe FileWrapper.isWrapper(result), handler.responseStarted, exchange.sendsBody,
-      !exchange.headIsSent, let region = unsafe FileWrapper.region(of: result, gil), sendFile(region, exchange, handler)
+    } else if unsafe FileWrapper.isWrapper(result), handler.responseStarted, !exchange.headIsSent,
+      let region = unsafe FileWrapper.region(of: result, gil), sendFile(region, exchange, handler)
     {
       return .finished
-    } else if unsafe result == plimsoll_none() {
-      return .broken(.returnedNone)
-    } else if unsafe plimsoll_is_bytes(result) != 0 || plimsoll_is_str(result) != 0 {
-      _ = unsafe Raise.type(
-        unsafe "the application returned \(Python.typeName(of: result, gil)); return a list of bytes")
-      return .raised
+    } else if unsafe result == plimsoll_none() || plimsoll_is_bytes(result) != 0
+      || plimsoll_is_str(result) != 0
+    {
+      let type = unsafe Python.typeName(of: result, gil)
+      return .broken("returned \(type) instead of an iterable of bytes, such as a list")
     }
     return unsafe iterate(result, exchange, handler, gil)
   }
@@ -94,7 +80,7 @@ enum ResponseBody {
     _ block: PythonObject, _ exchange: Exchange, _ handler: HandlerThread, _ gil: borrowing GIL
   ) -> Outcome {
     guard unsafe plimsoll_is_bytes(block) != 0 else { return unsafe wrongBlock(block, gil) }
-    guard handler.responseStarted else { return .broken(.noStartResponse) }
+    guard handler.responseStarted else { return .broken("returned without calling start_response") }
     unsafe finish(with: block, exchange, handler)
     return .finished
   }
@@ -129,7 +115,7 @@ enum ResponseBody {
     _ sequence: PythonObject, _ count: Int, _ total: Int, _ item: ItemGetter,
     _ exchange: Exchange, _ handler: HandlerThread, _ gil: borrowing GIL
   ) -> Outcome {
-    guard handler.responseStarted else { return .broken(.noStartResponse) }
+    guard handler.responseStarted else { return .broken("returned without calling start_response") }
     if total > joinLimit {
       declareLength(total, exchange, handler)
       for index in 0..<count {
@@ -194,7 +180,9 @@ enum ResponseBody {
   private static func iterate(
     _ result: PythonObject, _ exchange: Exchange, _ handler: HandlerThread, _ gil: borrowing GIL
   ) -> Outcome {
-    guard let iterator = unsafe PythonReference(owning: PyObject_GetIter(result)) else { return .raised }
+    guard let iterator = unsafe PythonReference(owning: PyObject_GetIter(result)) else {
+      return .raised
+    }
     while let block = unsafe PyIter_Next(iterator.object) {
       let outcome = unsafe take(block, exchange, handler, gil)
       unsafe Py_DecRef(block)
@@ -207,11 +195,11 @@ enum ResponseBody {
         return .finished
       case .clientLeft: return .clientLeft
       case .raised: return .raised
-      case .broken(let fault): return .broken(fault)
+      case .broken(let how): return .broken(how)
       }
     }
     if unsafe PyErr_Occurred() != nil { return .raised }
-    guard handler.responseStarted else { return .broken(.noStartResponse) }
+    guard handler.responseStarted else { return .broken("returned without calling start_response") }
     if !handler.bodyIsComplete {
       exchange.finish()
       handler.takeGIL()
@@ -222,7 +210,7 @@ enum ResponseBody {
 
   private enum Step {
     case goOn, enough, clientLeft, raised
-    case broken(Fault)
+    case broken(String)
   }
 
   private static func take(
@@ -234,7 +222,7 @@ enum ResponseBody {
     }
     let length = unsafe PyBytes_Size(block)
     if length == 0 { return .goOn }
-    guard handler.responseStarted else { return .broken(.bodyBeforeStart) }
+    guard handler.responseStarted else { return .broken("yielded data before it called start_response") }
     if handler.bodyIsComplete {
       handler.hasSurplus = true
       return .goOn

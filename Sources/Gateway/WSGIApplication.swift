@@ -104,8 +104,8 @@ internal import Platform
     case .clientLeft:
       ErrorLog.write(.info, "\(RequestText(exchange)): the client left during the response")
       exchange.abort(500)
-    case .broken(let fault):
-      ErrorLog.write(.error, "\(RequestText(exchange)): the application \(fault.sentence)")
+    case .broken(let how):
+      ErrorLog.write(.error, "\(RequestText(exchange)): the application \(how)")
       exchange.abort(500)
     case .raised:
       let status = report(exchange, handler, gil)
@@ -153,7 +153,9 @@ internal import Platform
     if unsafe failure.isInstance(of: plimsoll_system_exit(), gil) {
       what = "the application called sys.exit(), which ends this request only"
     }
-    ErrorLog.write(.error, "\(request): \(what)\n\(failure.traceback(gil))")
+    // What we raised ourselves has no Python frame to show.
+    let traceback = failure.hasTraceback(gil) ? "\n" + failure.traceback(gil) : ""
+    ErrorLog.write(.error, "\(request): \(what)\(traceback)")
     return 500
   }
 
