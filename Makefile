@@ -38,6 +38,7 @@ bench: setup-bench stage ## compare with other servers and write docs/BENCHMARKS
 
 format: ## rewrite every Swift file in the house's format
 	@swift format --in-place --parallel --recursive Package.swift Sources Tests Fuzz
+	@tools/wrap-comments Sources Tests Fuzz
 
 lint: ## check the format without rewriting
 	@tools/lint

@@ -15,26 +15,32 @@ struct Escapes: Codable, Equatable {
 
   /// Counts in Swift code without comments and strings.
   init(in code: String) {
-    let characters = Array(code)
-    var word = ""
-    for (index, character) in characters.enumerated() {
-      if character.isLetter || character.isNumber || character == "_" {
-        word.append(character)
-        continue
-      }
-      count(word, before: index, in: characters)
-      if character == "!", isForcing(at: index, in: characters) { forced += 1 }
-      word = ""
+    let bytes = Array(code.utf8)
+    var start = 0
+    for (index, byte) in bytes.enumerated() where !Self.isInWord(byte) {
+      count(start..<index, in: bytes)
+      if byte == UInt8(ascii: "!"), isForcing(at: index, in: bytes) { forced += 1 }
+      start = index + 1
     }
-    count(word, before: characters.count, in: characters)
+    count(start..<bytes.count, in: bytes)
   }
 
-  private mutating func count(_ word: String, before end: Int, in characters: [Character]) {
-    func precedes(_ text: String) -> Bool {
-      let start = end - word.count
-      return start >= text.count && characters[start - text.count..<start].elementsEqual(text)
+  private static func isInWord(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), 0x80...:
+      true
+    default: false
     }
-    switch word {
+  }
+
+  private mutating func count(_ word: Range<Int>, in bytes: [UInt8]) {
+    guard word.count == 6 || word.count == 9 else { return }
+    let before = bytes[..<word.lowerBound]
+    func precedes(_ text: String) -> Bool {
+      before.suffix(text.utf8.count).elementsEqual(text.utf8)
+    }
+    switch String(decoding: bytes[word], as: UTF8.self) {
     case "unsafe" where precedes("nonisolated("): nonisolated += 1
     case "unsafe": unsafe += 1
     case "unchecked" where precedes("@"): unchecked += 1
@@ -43,12 +49,11 @@ struct Escapes: Codable, Equatable {
   }
 
   /// Whether a `!` stands behind a value, a type, `try` or `as`; a `!` of `!=` or `!x` does not.
-  private func isForcing(at index: Int, in characters: [Character]) -> Bool {
+  private func isForcing(at index: Int, in bytes: [UInt8]) -> Bool {
     guard index > 0 else { return false }
-    let before = characters[index - 1]
-    let behind = index + 1 < characters.count ? characters[index + 1] : "\n"
-    return behind != "="
-      && (before.isLetter || before.isNumber || "_)]}>?\"".contains(before))
+    let before = bytes[index - 1]
+    let isEquation = index + 1 < bytes.count && bytes[index + 1] == UInt8(ascii: "=")
+    return !isEquation && (Self.isInWord(before) || ")]}>?\"".utf8.contains(before))
   }
 
   static func + (left: Escapes, right: Escapes) -> Escapes {

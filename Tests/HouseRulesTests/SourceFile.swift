@@ -46,37 +46,36 @@ struct SourceFile {
 ///
 /// Good enough for this repository: code inside an interpolation counts as part of its string.
 struct CodeScanner {
-  private let characters: [Character]
+  private let bytes: [UInt8]
   private var position = 0
-  private var code = ""
+  private var code: [UInt8] = []
 
-  init(_ text: String) { characters = Array(text) }
+  init(_ text: String) { bytes = Array(text.utf8) }
 
   mutating func codeOnly() -> String {
-    while position < characters.count {
-      if starts(with: "//") {
-        skip { $0 != "\n" }
-      } else if starts(with: "/*") {
-        skipBlockComment()
-      } else if let hashes = stringDelimiter() {
-        skipString(hashes: hashes)
-      } else {
-        code.append(characters[position])
+    while position < bytes.count {
+      switch bytes[position] {
+      case UInt8(ascii: "/") where starts(with: "//"): skipLineComment()
+      case UInt8(ascii: "/") where starts(with: "/*"): skipBlockComment()
+      case UInt8(ascii: "\""): skipString(hashes: 0)
+      case UInt8(ascii: "#") where hashesOfString() > 0: skipString(hashes: hashesOfString())
+      default:
+        code.append(bytes[position])
         position += 1
       }
     }
-    return code
+    return String(decoding: code, as: UTF8.self)
   }
 
-  private func starts(with text: String, at offset: Int = 0) -> Bool {
-    let wanted = Array(text)
-    let from = position + offset
-    return from + wanted.count <= characters.count
-      && characters[from..<from + wanted.count].elementsEqual(wanted)
+  private func starts(with text: StaticString) -> Bool {
+    guard position + text.utf8CodeUnitCount <= bytes.count else { return false }
+    for offset in 0..<text.utf8CodeUnitCount
+    where unsafe bytes[position + offset] != text.utf8Start[offset] { return false }
+    return true
   }
 
-  private mutating func skip(while condition: (Character) -> Bool) {
-    while position < characters.count, condition(characters[position]) { position += 1 }
+  private mutating func skipLineComment() {
+    while position < bytes.count, bytes[position] != UInt8(ascii: "\n") { position += 1 }
   }
 
   private mutating func skipBlockComment() {
@@ -92,24 +91,26 @@ struct CodeScanner {
         keepLineBreak()
         position += 1
       }
-    } while depth > 0 && position < characters.count
+    } while depth > 0 && position < bytes.count
   }
 
-  /// The number of `#` before a quotation mark here; nil where no string literal begins.
-  private func stringDelimiter() -> Int? {
-    var hashes = 0
-    while starts(with: "#", at: hashes) { hashes += 1 }
-    return starts(with: "\"", at: hashes) ? hashes : nil
+  /// The number of `#` that begin a string literal here; 0 where they begin something else.
+  private func hashesOfString() -> Int {
+    let hashes = bytes[position...].prefix { $0 == UInt8(ascii: "#") }.count
+    let behind = position + hashes
+    return behind < bytes.count && bytes[behind] == UInt8(ascii: "\"") ? hashes : 0
   }
 
   private mutating func skipString(hashes: Int) {
     position += hashes
-    let quote = starts(with: "\"\"\"") ? "\"\"\"" : "\""
-    let end = quote + String(repeating: "#", count: hashes)
-    position += quote.count
-    code.append("\"\"")
-    while position < characters.count, !starts(with: end) {
-      if hashes == 0, characters[position] == "\\" { position += 1 }
+    let quotes = starts(with: "\"\"\"") ? 3 : 1
+    let end =
+      Array(repeating: UInt8(ascii: "\""), count: quotes)
+      + Array(repeating: UInt8(ascii: "#"), count: hashes)
+    position += quotes
+    code += Array("\"\"".utf8)
+    while position < bytes.count, !bytes[position...].starts(with: end) {
+      if hashes == 0, bytes[position] == UInt8(ascii: "\\") { position += 1 }
       keepLineBreak()
       position += 1
     }
@@ -117,6 +118,8 @@ struct CodeScanner {
   }
 
   private mutating func keepLineBreak() {
-    if position < characters.count, characters[position] == "\n" { code.append("\n") }
+    if position < bytes.count, bytes[position] == UInt8(ascii: "\n") {
+      code.append(bytes[position])
+    }
   }
 }
