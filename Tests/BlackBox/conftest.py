@@ -1,0 +1,130 @@
+"""Fixtures of the black-box tests: servers of the real program, shared by a file or for one test."""
+
+import os
+import re
+import resource
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+from harness import serving  # noqa: E402
+from harness.gate import Gate  # noqa: E402
+
+LONG = os.environ.get("PLIMSOLL_LONG") == "1"
+_running = []
+
+
+def pytest_configure(config):
+    """Thousands of connections need descriptors, here and in the servers that inherit the limit."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("long") and not LONG:
+            item.add_marker(pytest.mark.skip(reason="soak test; set PLIMSOLL_LONG=1"))
+
+
+def pytest_sessionstart(session):
+    program = os.path.join(serving.STAGE, "bin", "plimsoll")
+    if not os.access(program, os.X_OK) and not session.config.option.collectonly:
+        pytest.exit(f"{program} is missing: run `make build`, or set PLIMSOLL_STAGE.", 2)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """Shows the end of the servers' logs with a failure."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for server in _running:
+            text = server.log_text()[-5000:]
+            report.sections.append((" ".join(server.command[1:]), text))
+
+
+def _start(directory, app, *options, **more):
+    server = serving.Server(app, *options, directory=directory, **more)
+    _running.append(server)
+    return server
+
+
+def _end(servers):
+    """Stops servers; each is asked to, even where one of them fails to do it properly."""
+    errors = []
+    for server in servers:
+        try:
+            server.stop()
+            text = server.log_text()
+            assert "garbage collected without being closed" not in text, text[-3000:]
+        except AssertionError as error:
+            errors.append(error)
+        finally:
+            _running.remove(server)
+    if errors:
+        raise errors[0]
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Starts servers for one test: `server(app, *options, python=None, bind=None, **env)`."""
+    started = []
+
+    def start(app, *options, **more):
+        started.append(_start(tmp_path / f"server-{len(started)}", app, *options, **more))
+        return started[-1]
+
+    yield start
+    _end(started)
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory):
+    """Starts servers that the tests of a file share: the same words give the same server."""
+    started = {}
+
+    def start(app, *options, **more):
+        key = (app, options, tuple(sorted(more.items())))
+        if key not in started or started[key].process.poll() is not None:
+            started[key] = _start(tmp_path_factory.mktemp("server"), app, *options, **more)
+        return started[key]
+
+    yield start
+    _end(started.values())
+
+
+@pytest.fixture(params=["application", "validated"])
+def wrapping(request):
+    """Each test application as it is, and inside wsgiref.validate."""
+    return request.param
+
+
+@pytest.fixture
+def gate(tmp_path):
+    """Makes gates that an application waits at: `gate()`."""
+    made = []
+
+    def make():
+        made.append(Gate(tmp_path / f"gate-{len(made)}"))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def site(tmp_path):
+    """Writes an application into a directory of its own: `site(name="source")`; the directory."""
+    directory = tmp_path / "site"
+    directory.mkdir()
+
+    def write(**sources):
+        for name, source in sources.items():
+            path = directory / re.sub("_wsgi$", ".wsgi", name)
+            (path if path.suffix else path.with_suffix(".py")).write_text(source)
+        return directory
+
+    return write
