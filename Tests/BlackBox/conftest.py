@@ -1,15 +1,18 @@
 """Fixtures of the black-box tests: servers of the real program, shared by a file or for one test."""
 
 import os
+import pathlib
 import re
 import resource
+import shutil
 import sys
+import tempfile
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from harness import serving  # noqa: E402
+from harness import interpreters, serving  # noqa: E402
 from harness.gate import Gate  # noqa: E402
 
 LONG = os.environ.get("PLIMSOLL_LONG") == "1"
@@ -128,3 +131,25 @@ def site(tmp_path):
         return directory
 
     return write
+
+
+@pytest.fixture
+def system_python():
+    """An interpreter that the user nobody may run."""
+    if os.getuid() != 0:
+        pytest.skip("only root can change the user")
+    return interpreters.system_python() or pytest.skip("no /usr/bin/python3 from 3.11 on")
+
+
+@pytest.fixture
+def readable_copy():
+    """The staged program and the test applications where every user can read them: (stage, apps)."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="plimsoll-test-"))
+    os.chmod(directory, 0o755)
+    try:
+        shutil.copytree(serving.STAGE, directory / "stage")
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(serving.APPS, directory / "apps", ignore=ignored)
+        yield str(directory / "stage"), directory / "apps"
+    finally:
+        shutil.rmtree(directory)

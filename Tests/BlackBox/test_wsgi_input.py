@@ -93,7 +93,7 @@ def test_ten_megabytes(server, wrapping, coding, tmp_path):
     directory = tmp_path / "temporary"
     directory.mkdir()
     running = server(
-        f"reading:{wrapping}", "--workers", 1, "--threads", 1, "--temporary-directory", directory
+        f"reading:{wrapping}", "--workers", 1, "--threads", 1, "--temp-dir", directory
     )
     body = os.urandom(10_000_000)
     with running.connect(timeout=60) as connection:
@@ -114,7 +114,7 @@ def test_temporary_file_is_really_used(server, gate, tmp_path):
     directory = tmp_path / "temporary"
     directory.mkdir()
     running = server(
-        "reading:application", "--workers", 1, "--threads", 1, "--temporary-directory", directory
+        "reading:application", "--workers", 1, "--threads", 1, "--temp-dir", directory
     )
     pid = running.worker_pids()[0]
 
