@@ -37,15 +37,21 @@ def pytest_sessionstart(session):
         pytest.exit(f"{program} is missing: run `make build`, or set PLIMSOLL_STAGE.", 2)
 
 
+def pytest_runtest_setup(item):
+    for server in _running:
+        server.logged_before = len(server.log_text())
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item):
-    """Shows the end of the servers' logs with a failure."""
+    """Shows what the servers logged during a test that failed."""
     outcome = yield
     report = outcome.get_result()
     if report.failed:
         for server in _running:
-            text = server.log_text()[-5000:]
-            report.sections.append((" ".join(server.command[1:]), text))
+            text = server.log_text()[server.logged_before :][-4000:]
+            if text:
+                report.sections.append((" ".join(server.command[1:]), text))
 
 
 def _start(directory, app, *options, **more):
@@ -90,12 +96,18 @@ def shared_server(tmp_path_factory):
 
     def start(app, *options, **more):
         key = (app, options, tuple(sorted(more.items())))
+        if isinstance(started.get(key), Exception):
+            raise started[key]  # it would not start the next time either
         if key not in started or started[key].process.poll() is not None:
-            started[key] = _start(tmp_path_factory.mktemp("server"), app, *options, **more)
+            try:
+                started[key] = _start(tmp_path_factory.mktemp("server"), app, *options, **more)
+            except serving.DidNotStart as error:
+                started[key] = error
+                raise
         return started[key]
 
     yield start
-    _end(started.values())
+    _end([one for one in started.values() if not isinstance(one, Exception)])
 
 
 @pytest.fixture(params=["application", "validated"])

@@ -244,7 +244,7 @@ def test_stop_during_a_restart(server, site):
 
 def test_reload_picks_up_a_change(server, site):
     """Of the application itself and of what it imports; a broken change is reported and survived."""
-    directory = site(numbered=numbered("{parts.VALUE}").replace('"{', 'f"{'), parts="VALUE = 1\n")
+    directory = site(numbered=numbered("{parts.VALUE}").replace('VERSION = "', 'VERSION = f"'), parts="VALUE = 1\n")
     (directory / "numbered.py").write_text("import parts\n" + (directory / "numbered.py").read_text())
     running = server("numbered", "--workers", 1, "--reload", chdir=directory)
     assert version_served(running) == "1"

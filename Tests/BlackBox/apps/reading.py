@@ -35,7 +35,7 @@ def _pieces(how, size, stream):
 
 
 def application(environ, start_response):
-    query = parse_qs(environ["QUERY_STRING"])
+    query = parse_qs(environ["QUERY_STRING"], keep_blank_values=True)
     size = int(query.get("size", ["8192"])[0])
     how = environ["PATH_INFO"].strip("/")
     if how == "descriptors":

@@ -1,6 +1,7 @@
 """The server under test: started, watched, signalled and stopped, with nothing left behind."""
 
 import contextlib
+import ctypes
 import itertools
 import os
 import re
@@ -35,6 +36,15 @@ def free_port(host="127.0.0.1"):
         if port not in _used_ports:
             _used_ports.add(port)
             return port
+
+
+_libc = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+
+
+def _end_with_the_tests():
+    """Between fork and exec: should the tests die, the kernel tells the server to stop."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class DidNotStart(AssertionError):
@@ -87,9 +97,11 @@ class Server:
             self.process = subprocess.Popen(
                 [*wrapper, *words], stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
                 start_new_session=True, env=environment, pass_fds=pass_fds,
+                preexec_fn=_end_with_the_tests,
             )
         self.pid = self.process.pid
         self.stopped = False
+        self.logged_before = 0
         if wait:
             try:
                 self.wait_until_ready()
