@@ -1,0 +1,1 @@
+"""What the black-box tests stand on: the server's process, the wire, clients that make load."""
