@@ -1,6 +1,6 @@
+internal import CPython
 // ApplicationLoader: imports the application and finds its callable. Edge.
 public import Configuration
-internal import CPython
 internal import Glibc
 internal import Platform
 
@@ -41,8 +41,8 @@ public enum ApplicationLoader {
     switch reference {
     case .module(let name, let callable):
       // `site.wsgi` is a module as well as a file; what is there decides, the file first.
-      if reference.mayBeFileOrModule, callable == nil, access(name, F_OK) == 0 {
-        return try load(file: name, callable: nil, settings, gil)
+      if name.hasSuffix(".wsgi"), unsafe access(name, F_OK) == 0 {
+        return try load(file: name, callable: callable, settings, gil)
       }
       Interpreter.preparePath(
         first: currentDirectory(), pythonPath: settings.pythonPath, gil)
@@ -278,7 +278,8 @@ public enum ApplicationLoader {
   ) -> ApplicationLoadFailure {
     let why: String
     if unsafe failure.isInstance(of: plimsoll_system_exit(), gil) {
-      why = "it called sys.exit() while it was imported (\(failure.summary(gil))); code that runs "
+      why =
+        "it called sys.exit() while it was imported (\(failure.summary(gil))); code that runs "
         + "a program belongs behind `if __name__ == \"__main__\":`."
     } else if unsafe failure.isInstance(of: plimsoll_syntax_error(), gil) {
       let file = failure.attribute("filename", gil)?.text(gil) ?? "?"
@@ -286,7 +287,8 @@ public enum ApplicationLoader {
       if let number = failure.attribute("lineno", gil) {
         line = unsafe Python.description(of: number.object, gil)
       }
-      why = "`\(file)` line \(line ?? "?") is not valid Python for \(Interpreter.version) "
+      why =
+        "`\(file)` line \(line ?? "?") is not valid Python for \(Interpreter.version) "
         + "(\(failure.summary(gil)))."
     } else {
       why = "its import raised \(failure.summary(gil))"

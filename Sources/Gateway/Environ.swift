@@ -35,17 +35,17 @@ internal import Server
   /// The template; `errors` becomes `wsgi.errors`.
   init(settings: ServerSettings, errors: PythonObject, _ gil: borrowing GIL) {
     keys = EnvironKeys(gil)
-    empty = Python.interned("", gil)
-    methods = .allocate(capacity: Self.methodNames.count)
+    unsafe empty = unsafe Python.interned("", gil)
+    unsafe methods = .allocate(capacity: Self.methodNames.count)
     for (index, name) in Self.methodNames.enumerated() {
-      (methods + index).initialize(to: Python.interned(name, gil))
+      unsafe (methods + index).initialize(to: Python.interned(name, gil))
     }
-    protocols = (Python.interned("HTTP/1.0", gil), Python.interned("HTTP/1.1", gil))
+    unsafe protocols = unsafe (Python.interned("HTTP/1.0", gil), Python.interned("HTTP/1.1", gil))
     scratchBytes = max(settings.limitRequestLine, 64)
-    scratch = .allocate(capacity: scratchBytes)
-    template = PyDict_New()!
+    unsafe scratch = .allocate(capacity: scratchBytes)
+    unsafe template = unsafe PyDict_New()!
     names.warm(gil)
-    fillTemplate(settings, errors: errors, gil)
+    unsafe fillTemplate(settings, errors: errors, gil)
   }
 
   /// Names in the order of ``Method``'s raw values; the first is for every other token.
@@ -57,31 +57,33 @@ internal import Server
     _ settings: ServerSettings, errors: PythonObject, _ gil: borrowing GIL
   ) {
     func put(_ name: StaticString, _ value: consuming PythonReference?) {
-      if let value { PyDict_SetItem(template, Python.interned(name, GIL.held()), value.object) }
+      if let value {
+        unsafe PyDict_SetItem(template, Python.interned(name, GIL.held()), value.object)
+      }
     }
     func flag(_ value: Bool) -> PythonReference? {
-      PythonReference(retaining: value ? plimsoll_true() : plimsoll_false())
+      unsafe PythonReference(retaining: value ? plimsoll_true() : plimsoll_false())
     }
-    let version = PyTuple_New(2)
-    PyTuple_SetItem(version, 0, PyLong_FromLong(1))
-    PyTuple_SetItem(version, 1, PyLong_FromLong(0))
-    put("wsgi.version", PythonReference(owning: version))
+    let version = unsafe PyTuple_New(2)
+    unsafe PyTuple_SetItem(version, 0, PyLong_FromLong(1))
+    unsafe PyTuple_SetItem(version, 1, PyLong_FromLong(0))
+    unsafe put("wsgi.version", PythonReference(owning: version))
     put("wsgi.url_scheme", Python.string("http", gil))
-    put("wsgi.errors", PythonReference(retaining: errors))
+    unsafe put("wsgi.errors", PythonReference(retaining: errors))
     put("wsgi.multithread", flag(settings.threads > 1))
     put("wsgi.multiprocess", flag(settings.workers > 1))
     put("wsgi.run_once", flag(false))
     put("wsgi.input_terminated", flag(true))
-    put("wsgi.file_wrapper", PythonReference(retaining: FileWrapper.type!))
+    unsafe put("wsgi.file_wrapper", PythonReference(retaining: FileWrapper.type!))
     put("SERVER_SOFTWARE", Python.string("plimsoll/" + Release.version, gil))
     put("GATEWAY_INTERFACE", Python.string("CGI/1.1", gil))
     put("SCRIPT_NAME", Python.string("", gil))
-    for key in [
+    for unsafekey in unsafe [
       keys.requestMethod, keys.pathInfo, keys.queryString, keys.requestURI, keys.serverProtocol,
       keys.serverName, keys.serverPort, keys.remoteAddress, keys.remotePort, keys.input,
       keys.requestID,
     ] {
-      PyDict_SetItem(template, key, empty)
+      unsafe PyDict_SetItem(template, key, empty)
     }
   }
 
@@ -91,20 +93,20 @@ internal import Server
   func make(
     _ exchange: Exchange, input: PythonObject, _ gil: borrowing GIL
   ) -> PythonObject? {
-    guard let environ = PyDict_Copy(template) else { return nil }
-    if fill(environ, exchange, input, gil) { return environ }
-    Py_DecRef(environ)
+    guard let environ = unsafe PyDict_Copy(template) else { return nil }
+    if unsafe fill(environ, exchange, input, gil) { return unsafe environ }
+    unsafe Py_DecRef(environ)
     return nil
   }
 
   private func fill(
     _ environ: PythonObject, _ exchange: Exchange, _ input: PythonObject, _ gil: borrowing GIL
   ) -> Bool {
-    guard PyDict_SetItem(environ, keys.input, input) == 0,
-      fillRequestLine(environ, exchange, gil),
-      fillAddresses(environ, exchange, gil)
+    guard unsafe PyDict_SetItem(environ, keys.input, input) == 0,
+      unsafe fillRequestLine(environ, exchange, gil),
+      unsafe fillAddresses(environ, exchange, gil)
     else { return false }
-    return fillFields(environ, exchange, gil)
+    return unsafe fillFields(environ, exchange, gil)
   }
 
   /// Stores a new reference, which is given up in any case.
@@ -112,9 +114,9 @@ internal import Server
   private func store(
     _ environ: PythonObject, _ key: PythonObject, _ value: PythonObject?
   ) -> Bool {
-    guard let value else { return false }
-    let outcome = PyDict_SetItem(environ, key, value)
-    Py_DecRef(value)
+    guard let value = unsafe value else { return false }
+    let outcome = unsafe PyDict_SetItem(environ, key, value)
+    unsafe Py_DecRef(value)
     return outcome == 0
   }
 
@@ -122,68 +124,68 @@ internal import Server
     _ environ: PythonObject, _ exchange: Exchange, _ gil: borrowing GIL
   ) -> Bool {
     let head = exchange.head
-    let base = exchange.headBytes
-    let version = head.minorVersion == 0 ? protocols.0 : protocols.1
-    guard PyDict_SetItem(environ, keys.serverProtocol, version) == 0 else { return false }
+    let base = unsafe exchange.headBytes
+    let version = unsafe head.minorVersion == 0 ? protocols.0 : protocols.1
+    guard unsafe PyDict_SetItem(environ, keys.serverProtocol, version) == 0 else { return false }
     if head.method == .other {
-      let name = otherMethods.string(bytes(base, head.methodRange))
-      guard store(environ, keys.requestMethod, name) else { return false }
+      let name = unsafe otherMethods.string(bytes(base, head.methodRange))
+      guard unsafe store(environ, keys.requestMethod, name) else { return false }
     } else {
-      let name = methods[Int(head.method.rawValue)]
-      guard PyDict_SetItem(environ, keys.requestMethod, name) == 0 else { return false }
+      let name = unsafe methods[Int(head.method.rawValue)]
+      guard unsafe PyDict_SetItem(environ, keys.requestMethod, name) == 0 else { return false }
     }
     if head.query.count > 0 {
-      guard store(environ, keys.queryString, queries.string(bytes(base, head.query))) else {
+      guard unsafe store(environ, keys.queryString, queries.string(bytes(base, head.query))) else {
         return false
       }
     }
-    guard store(environ, keys.requestURI, targets.string(bytes(base, head.target))),
-      store(environ, keys.requestID, requestID(exchange.requestID))
+    guard unsafe store(environ, keys.requestURI, targets.string(bytes(base, head.target))),
+      unsafe store(environ, keys.requestID, requestID(exchange.requestID))
     else { return false }
     // `*` is no path: PATH_INFO stays empty and REQUEST_URI has it.
     if head.targetForm == .asterisk { return true }
-    let path = decodedPath(bytes(base, head.path))
-    return store(environ, keys.pathInfo, paths.string(path))
+    let path = unsafe decodedPath(bytes(base, head.path))
+    return unsafe store(environ, keys.pathInfo, paths.string(path))
   }
 
   private func decodedPath(_ raw: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
-    guard raw.contains(0x25) else { return raw }
-    var writer = ByteWriter(base: scratch, capacity: scratchBytes)
-    PercentDecoding.decode(raw, into: &writer)
-    return writer.overflowed ? raw : writer.written
+    guard unsafe raw.contains(0x25) else { return unsafe raw }
+    var writer = unsafe ByteWriter(base: scratch, capacity: scratchBytes)
+    unsafe PercentDecoding.decode(raw, into: &writer)
+    return unsafe writer.overflowed ? raw : writer.written
   }
 
   /// Sixteen hexadecimal digits, as in the access log.
   private func requestID(_ number: UInt64) -> PythonObject? {
     for index in 0..<16 {
       let digit = UInt8(truncatingIfNeeded: number &>> UInt64(60 &- 4 &* index)) & 15
-      scratch[index] = digit < 10 ? 0x30 &+ digit : 0x57 &+ digit
+      unsafe scratch[index] = digit < 10 ? 0x30 &+ digit : 0x57 &+ digit
     }
-    return Python.latin1(UnsafeBufferPointer(start: scratch, count: 16), GIL.held())
+    return unsafe Python.latin1(UnsafeBufferPointer(start: scratch, count: 16), GIL.held())
   }
 
   private func fillAddresses(
     _ environ: PythonObject, _ exchange: Exchange, _ gil: borrowing GIL
   ) -> Bool {
     guard
-      store(environ, keys.serverName, serverName(exchange)),
-      store(environ, keys.serverPort, port(exchange))
+      unsafe store(environ, keys.serverName, serverName(exchange)),
+      unsafe store(environ, keys.serverPort, port(exchange))
     else { return false }
-    if exchange.isUnixSocket { return PyDict_DelItem(environ, keys.remotePort) == 0 }
-    return store(environ, keys.remoteAddress, peerAddresses.string(exchange.peerAddress))
+    if exchange.isUnixSocket { return unsafe PyDict_DelItem(environ, keys.remotePort) == 0 }
+    return unsafe store(environ, keys.remoteAddress, peerAddresses.string(exchange.peerAddress))
       && store(environ, keys.remotePort, peerPort(exchange))
   }
 
   /// The host the client named, without its port; where it named none, the local address.
   private func serverName(_ exchange: Exchange) -> PythonObject? {
-    let host = hostName(bytes(exchange.headBytes, exchange.head.host))
-    if host.count > 0 { return serverNames.string(host) }
-    if exchange.isUnixSocket || exchange.localAddress.count == 0 {
+    let host = unsafe hostName(bytes(exchange.headBytes, exchange.head.host))
+    if host.count > 0 { return unsafe serverNames.string(host) }
+    if unsafe exchange.isUnixSocket || exchange.localAddress.count == 0 {
       let name: StaticString = "localhost"
-      return serverNames.string(
+      return unsafe serverNames.string(
         UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
     }
-    return serverNames.string(exchange.localAddress)
+    return unsafe serverNames.string(exchange.localAddress)
   }
 
   private func hostName(_ host: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
@@ -191,46 +193,46 @@ internal import Server
     while index > 0 {
       index &-= 1
       // A bracket first, from behind: an IPv6 literal without a port.
-      if host[index] == 0x5D { return host }
-      if host[index] == 0x3A { return UnsafeBufferPointer(rebasing: host[..<index]) }
+      if unsafe host[index] == 0x5D { return unsafe host }
+      if unsafe host[index] == 0x3A { return unsafe UnsafeBufferPointer(rebasing: host[..<index]) }
     }
-    return host
+    return unsafe host
   }
 
   /// The local port; 80 behind a Unix socket, where PEP 3333 still wants one.
   private func port(_ exchange: Exchange) -> PythonObject? {
     let number = exchange.isUnixSocket ? 80 : exchange.localPort
-    if number != portNumber || portText == nil {
-      Py_DecRef(portText)
-      portText = decimal(number)
+    if unsafe number != portNumber || portText == nil {
+      unsafe Py_DecRef(portText)
+      unsafe portText = unsafe decimal(number)
       portNumber = number
     }
-    Py_IncRef(portText)
-    return portText
+    unsafe Py_IncRef(portText)
+    return unsafe portText
   }
 
   private func peerPort(_ exchange: Exchange) -> PythonObject? {
     let number = exchange.peerPort
-    if number != peerPortNumber || peerPortText == nil {
-      Py_DecRef(peerPortText)
-      peerPortText = decimal(number)
+    if unsafe number != peerPortNumber || peerPortText == nil {
+      unsafe Py_DecRef(peerPortText)
+      unsafe peerPortText = unsafe decimal(number)
       peerPortNumber = number
     }
-    Py_IncRef(peerPortText)
-    return peerPortText
+    unsafe Py_IncRef(peerPortText)
+    return unsafe peerPortText
   }
 
   private func decimal(_ number: Int) -> PythonObject? {
-    var writer = ByteWriter(base: scratch, capacity: scratchBytes)
+    var writer = unsafe ByteWriter(base: scratch, capacity: scratchBytes)
     writer.append(decimal: Int64(number))
-    return Python.latin1(writer.written, GIL.held())
+    return unsafe Python.latin1(writer.written, GIL.held())
   }
 
   @inline(__always)
   private func bytes(
     _ base: UnsafePointer<UInt8>, _ range: ByteRange
   ) -> UnsafeBufferPointer<UInt8> {
-    UnsafeBufferPointer(start: base + Int(range.offset), count: Int(range.count))
+    unsafe UnsafeBufferPointer(start: base + Int(range.offset), count: Int(range.count))
   }
 
   // MARK: header fields
@@ -238,33 +240,35 @@ internal import Server
   private func fillFields(
     _ environ: PythonObject, _ exchange: Exchange, _ gil: borrowing GIL
   ) -> Bool {
-    let base = exchange.headBytes
-    let before = PyDict_Size(environ)
+    let base = unsafe exchange.headBytes
+    let before = unsafe PyDict_Size(environ)
     var stored = 0
-    for field in exchange.fields {
-      let value = bytes(base, field.value)
+    for unsafefield in unsafe exchange.fields {
+      let value = unsafe bytes(base, field.value)
       switch field.id {
       case .contentLength, .proxy: continue
       case .transferEncoding where exchange.bodyLength >= 0: continue
       case .contentType:
-        guard store(environ, keys.contentType, contentTypes.string(value)) else { return false }
+        guard unsafe store(environ, keys.contentType, contentTypes.string(value)) else {
+          return false
+        }
       default:
-        let name = bytes(base, field.name)
+        let name = unsafe bytes(base, field.name)
         // `X_Forwarded_For` would pass for `X-Forwarded-For`.
-        if name.contains(0x5F) { continue }
-        guard storeField(environ, name, value, field.id) else { return false }
+        if unsafe name.contains(0x5F) { continue }
+        guard unsafe storeField(environ, name, value, field.id) else { return false }
       }
       stored &+= 1
     }
     if hasDeclaredBody(exchange) {
-      guard store(environ, keys.contentLength, decimal(Int(exchange.bodyLength))) else {
+      guard unsafe store(environ, keys.contentLength, decimal(Int(exchange.bodyLength))) else {
         return false
       }
       stored &+= 1
     }
     // A name that came twice replaced its first value; only then is the slow way needed.
-    if PyDict_Size(environ) == before &+ stored { return true }
-    return joinRepeated(environ, exchange, gil)
+    if unsafe PyDict_Size(environ) == before &+ stored { return true }
+    return unsafe joinRepeated(environ, exchange, gil)
   }
 
   /// CONTENT_LENGTH is given for `Content-Length: 0` and for a decoded chunked body too.
@@ -277,16 +281,16 @@ internal import Server
     _ environ: PythonObject, _ name: UnsafeBufferPointer<UInt8>,
     _ value: UnsafeBufferPointer<UInt8>, _ id: FieldName
   ) -> Bool {
-    if let place = names.place(name), let key = place.pointee.key {
+    if let place = unsafe names.place(name), let key = unsafe place.pointee.key {
       // What identifies a user is not kept after the request.
       if id == .cookie || id == .authorization {
-        return store(environ, key, Python.latin1(value, GIL.held()))
+        return unsafe store(environ, key, Python.latin1(value, GIL.held()))
       }
-      return store(environ, key, place.pointee.value.string(value))
+      return unsafe store(environ, key, place.pointee.value.string(value))
     }
-    guard let key = HeaderNameCache.makeKey(name) else { return false }
-    let isStored = store(environ, key, Python.latin1(value, GIL.held()))
-    Py_DecRef(key)
+    guard let key = unsafe HeaderNameCache.makeKey(name) else { return false }
+    let isStored = unsafe store(environ, key, Python.latin1(value, GIL.held()))
+    unsafe Py_DecRef(key)
     return isStored
   }
 
@@ -295,24 +299,24 @@ internal import Server
   private func joinRepeated(
     _ environ: PythonObject, _ exchange: Exchange, _ gil: borrowing GIL
   ) -> Bool {
-    guard let seen = PythonReference(owning: PyDict_New()) else { return false }
-    for field in exchange.fields {
-      let name = bytes(exchange.headBytes, field.name)
+    guard let seen = unsafe PythonReference(owning: PyDict_New()) else { return false }
+    for unsafefield in unsafe exchange.fields {
+      let name = unsafe bytes(exchange.headBytes, field.name)
       switch field.id {
       case .contentLength, .proxy: continue
       case .transferEncoding where exchange.bodyLength >= 0: continue
-      default: if name.contains(0x5F) { continue }
+      default: if unsafe name.contains(0x5F) { continue }
       }
-      let made = field.id == .contentType ? keys.contentType : HeaderNameCache.makeKey(name)
-      guard let made else { return false }
-      if field.id == .contentType { Py_IncRef(made) }
-      guard let key = PythonReference(owning: made),
-        let value = PythonReference(
+      let made = unsafe field.id == .contentType ? keys.contentType : HeaderNameCache.makeKey(name)
+      guard let made = unsafe made else { return false }
+      if field.id == .contentType { unsafe Py_IncRef(made) }
+      guard let key = unsafe PythonReference(owning: made),
+        let value = unsafe PythonReference(
           owning: Python.latin1(bytes(exchange.headBytes, field.value), gil)),
         let joined = join(seen, key, value, isCookie: field.id == .cookie, gil)
       else { return false }
-      guard PyDict_SetItem(seen.object, key.object, joined.object) == 0,
-        PyDict_SetItem(environ, key.object, joined.object) == 0
+      guard unsafe PyDict_SetItem(seen.object, key.object, joined.object) == 0,
+        unsafe PyDict_SetItem(environ, key.object, joined.object) == 0
       else { return false }
     }
     return true
@@ -322,12 +326,12 @@ internal import Server
     _ seen: borrowing PythonReference, _ key: borrowing PythonReference,
     _ value: borrowing PythonReference, isCookie: Bool, _ gil: borrowing GIL
   ) -> PythonReference? {
-    guard let earlier = PyDict_GetItemWithError(seen.object, key.object) else {
-      return PyErr_Occurred() == nil ? PythonReference(retaining: value.object) : nil
+    guard let earlier = unsafe PyDict_GetItemWithError(seen.object, key.object) else {
+      return unsafe PyErr_Occurred() == nil ? PythonReference(retaining: value.object) : nil
     }
     guard let separator = Python.string(isCookie ? "; " : ", ", gil),
-      let start = PythonReference(owning: PyUnicode_Concat(earlier, separator.object))
+      let start = unsafe PythonReference(owning: PyUnicode_Concat(earlier, separator.object))
     else { return nil }
-    return PythonReference(owning: PyUnicode_Concat(start.object, value.object))
+    return unsafe PythonReference(owning: PyUnicode_Concat(start.object, value.object))
   }
 }

@@ -19,19 +19,19 @@ internal import CPython
   let requestID: PythonObject
 
   init(_ gil: borrowing GIL) {
-    requestMethod = Python.interned("REQUEST_METHOD", gil)
-    pathInfo = Python.interned("PATH_INFO", gil)
-    queryString = Python.interned("QUERY_STRING", gil)
-    requestURI = Python.interned("REQUEST_URI", gil)
-    serverProtocol = Python.interned("SERVER_PROTOCOL", gil)
-    serverName = Python.interned("SERVER_NAME", gil)
-    serverPort = Python.interned("SERVER_PORT", gil)
-    remoteAddress = Python.interned("REMOTE_ADDR", gil)
-    remotePort = Python.interned("REMOTE_PORT", gil)
-    contentType = Python.interned("CONTENT_TYPE", gil)
-    contentLength = Python.interned("CONTENT_LENGTH", gil)
-    cookie = Python.interned("HTTP_COOKIE", gil)
-    input = Python.interned("wsgi.input", gil)
-    requestID = Python.interned("plimsoll.request_id", gil)
+    unsafe requestMethod = unsafe Python.interned("REQUEST_METHOD", gil)
+    unsafe pathInfo = unsafe Python.interned("PATH_INFO", gil)
+    unsafe queryString = unsafe Python.interned("QUERY_STRING", gil)
+    unsafe requestURI = unsafe Python.interned("REQUEST_URI", gil)
+    unsafe serverProtocol = unsafe Python.interned("SERVER_PROTOCOL", gil)
+    unsafe serverName = unsafe Python.interned("SERVER_NAME", gil)
+    unsafe serverPort = unsafe Python.interned("SERVER_PORT", gil)
+    unsafe remoteAddress = unsafe Python.interned("REMOTE_ADDR", gil)
+    unsafe remotePort = unsafe Python.interned("REMOTE_PORT", gil)
+    unsafe contentType = unsafe Python.interned("CONTENT_TYPE", gil)
+    unsafe contentLength = unsafe Python.interned("CONTENT_LENGTH", gil)
+    unsafe cookie = unsafe Python.interned("HTTP_COOKIE", gil)
+    unsafe input = unsafe Python.interned("wsgi.input", gil)
+    unsafe requestID = unsafe Python.interned("plimsoll.request_id", gil)
   }
 }

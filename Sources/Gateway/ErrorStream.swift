@@ -21,28 +21,30 @@ enum ErrorStream {
 
   /// Makes the one object; in the mold.
   static func make(_ gil: borrowing GIL) -> PythonObject {
-    if type == nil {
-      let methods = PythonType.methods([
-        plimsoll_fast_method("write", { ErrorStream.write($0, $1, $2) }, "write(text): writes to the error log"),
-        plimsoll_fast_method("writelines", { ErrorStream.writelines($0, $1, $2) }, "writelines(texts)"),
-        plimsoll_fast_method("flush", { ErrorStream.flush($0, $1, $2) }, "flush()"),
+    if unsafe type == nil {
+      let methods = unsafe PythonType.methods([
+        plimsoll_fast_method(
+          "write", { unsafe ErrorStream.write($0, $1, $2) }, "write(text): writes to the error log"),
+        unsafe plimsoll_fast_method(
+          "writelines", { unsafe ErrorStream.writelines($0, $1, $2) }, "writelines(texts)"),
+        unsafe plimsoll_fast_method("flush", { unsafe ErrorStream.flush($0, $1, $2) }, "flush()"),
       ])
-      type = PythonType.make(
+      unsafe type = unsafe PythonType.make(
         name: "plimsoll.Errors", size: MemoryLayout<plimsoll_link>.size,
         flags: plimsoll_flags_internal(),
         slots: [
-          plimsoll_slot_destroy { PythonType.free($0!) },
-          plimsoll_slot_methods(methods),
-          plimsoll_slot_doc("The server's error log."),
+          plimsoll_slot_destroy { unsafe PythonType.free($0!) },
+          unsafe plimsoll_slot_methods(methods),
+          unsafe plimsoll_slot_doc("The server's error log."),
         ], gil)
     }
-    return PythonType.allocate(type!)
+    return unsafe PythonType.allocate(type!)
   }
 
   /// Writes the calling thread's unfinished line, at the end of its request.
   static func flushPending(_ gil: borrowing GIL) {
-    let rest = pending.removeValue(forKey: pthread_self()) ?? []
-    hasPending = !pending.isEmpty
+    let rest = unsafe pending.removeValue(forKey: pthread_self()) ?? []
+    unsafe hasPending = unsafe !pending.isEmpty
     emit(rest)
   }
 
@@ -51,69 +53,69 @@ enum ErrorStream {
   private static func write(
     _ object: PythonObject?, _ arguments: UnsafePointer<PythonObject?>?, _ count: Int
   ) -> PythonObject? {
-    guard count == 1, let text = arguments?[0] else {
-      return Raise.type("write() takes one argument, the text")
+    guard count == 1, let text = unsafe arguments?[0] else {
+      return unsafe Raise.type("write() takes one argument, the text")
     }
-    guard append(text) else { return nil }
-    return PyLong_FromSsize_t(PyUnicode_GetLength(text))
+    guard unsafe append(text) else { return nil }
+    return unsafe PyLong_FromSsize_t(PyUnicode_GetLength(text))
   }
 
   private static func writelines(
     _ object: PythonObject?, _ arguments: UnsafePointer<PythonObject?>?, _ count: Int
   ) -> PythonObject? {
-    guard count == 1, let texts = arguments?[0] else {
-      return Raise.type("writelines() takes one argument, an iterable of texts")
+    guard count == 1, let texts = unsafe arguments?[0] else {
+      return unsafe Raise.type("writelines() takes one argument, an iterable of texts")
     }
-    guard let iterator = PythonReference(owning: PyObject_GetIter(texts)) else { return nil }
-    while let text = PythonReference(owning: PyIter_Next(iterator.object)) {
-      guard append(text.object) else { return nil }
+    guard let iterator = unsafe PythonReference(owning: PyObject_GetIter(texts)) else { return nil }
+    while let text = unsafe PythonReference(owning: PyIter_Next(iterator.object)) {
+      guard unsafe append(text.object) else { return nil }
     }
-    return PyErr_Occurred() == nil ? none() : nil
+    return unsafe PyErr_Occurred() == nil ? none() : nil
   }
 
   private static func flush(
     _ object: PythonObject?, _ arguments: UnsafePointer<PythonObject?>?, _ count: Int
   ) -> PythonObject? {
     flushPending(GIL.held())
-    return none()
+    return unsafe none()
   }
 
   private static func none() -> PythonObject? {
-    Py_IncRef(plimsoll_none())
-    return plimsoll_none()
+    unsafe Py_IncRef(plimsoll_none())
+    return unsafe plimsoll_none()
   }
 
   // MARK: text
 
   /// Takes a str; false with TypeError set for anything else.
   private static func append(_ text: PythonObject) -> Bool {
-    guard plimsoll_is_str(text) != 0 else {
-      _ = Raise.type(
-        "wsgi.errors takes str, not \(Python.typeName(of: text, GIL.held()))")
+    guard unsafe plimsoll_is_str(text) != 0 else {
+      _ = unsafe Raise.type(
+        unsafe "wsgi.errors takes str, not \(Python.typeName(of: text, GIL.held()))")
       return false
     }
     guard
-      let encoded = PythonReference(
+      let encoded = unsafe PythonReference(
         owning: PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace"))
     else { return false }
-    let bytes = UnsafeBufferPointer(
+    let bytes = unsafe UnsafeBufferPointer(
       start: UnsafeRawPointer(PyBytes_AsString(encoded.object)!)
         .assumingMemoryBound(to: UInt8.self),
       count: PyBytes_Size(encoded.object))
     let thread = UInt(pthread_self())
-    var line = pending.removeValue(forKey: thread) ?? []
-    line.append(contentsOf: bytes)
+    var line = unsafe pending.removeValue(forKey: thread) ?? []
+    unsafe line.append(contentsOf: bytes)
     if line.last == 0x0A {
       emit(line)
     } else if let end = line.lastIndex(of: 0x0A) {
-      pending[thread] = Array(line[(end + 1)...])
+      unsafe pending[thread] = Array(line[(end + 1)...])
       emit(Array(line[...end]))
-    } else if line.count >= pendingLimit || pending.count >= threadLimit {
+    } else if unsafe line.count >= pendingLimit || pending.count >= threadLimit {
       emit(line)
     } else if !line.isEmpty {
-      pending[thread] = line
+      unsafe pending[thread] = line
     }
-    hasPending = !pending.isEmpty
+    unsafe hasPending = unsafe !pending.isEmpty
     return true
   }
 
@@ -122,8 +124,8 @@ enum ErrorStream {
     var bytes = bytes
     if bytes.last == 0x0A { bytes.removeLast() }
     guard !bytes.isEmpty else { return }
-    let saved = PyEval_SaveThread()
+    let saved = unsafe PyEval_SaveThread()
     ErrorLog.write(.error, String(decoding: bytes, as: UTF8.self))
-    PyEval_RestoreThread(saved)
+    unsafe PyEval_RestoreThread(saved)
   }
 }

@@ -29,7 +29,8 @@ enum FileWrapper {
     }
     PyErr_Clear()
     let methods = unsafe PythonType.methods([
-      plimsoll_fast_method("close", { unsafe FileWrapper.close($0, $1, $2) },
+      plimsoll_fast_method(
+        "close", { unsafe FileWrapper.close($0, $1, $2) },
         "close(): closes the wrapped object, if it can be")
     ])
     let getters = unsafe PythonType.getters([
@@ -83,7 +84,8 @@ enum FileWrapper {
   ) -> PythonObject? {
     let count = unsafe PyTuple_Size(arguments)
     guard count == 1 || count == 2, unsafe keywords == nil || PyDict_Size(keywords) == 0 else {
-      return unsafe Raise.type("wsgi.file_wrapper takes a file-like object and optionally a block size")
+      return unsafe Raise.type(
+        "wsgi.file_wrapper takes a file-like object and optionally a block size")
     }
     guard let file = unsafe PyTuple_GetItem(arguments, 0) else { return nil }
     var blockSize: PythonObject?
@@ -124,7 +126,8 @@ enum FileWrapper {
   private static func close(
     _ object: PythonObject?, _ arguments: UnsafePointer<PythonObject?>?, _ count: Int
   ) -> PythonObject? {
-    guard count == 0, let object = unsafe object, let file = unsafe instance(object).pointee.file else {
+    guard count == 0, let object = unsafe object, let file = unsafe instance(object).pointee.file
+    else {
       return unsafe Raise.type("close() takes no argument")
     }
     if let close = unsafe PythonReference(owning: PyObject_GetAttr(file, closeName)) {
@@ -153,7 +156,8 @@ enum FileWrapper {
   /// The file region behind a wrapper; nil where blocks must be read: not a regular file, or an
   /// object whose reads may differ from the descriptor's bytes (such as `gzip.GzipFile`).
   static func region(of wrapper: PythonObject, _ gil: borrowing GIL) -> Region? {
-    guard let file = unsafe instance(wrapper).pointee.file, unsafe isPlainFile(file, depth: 0, gil) else {
+    guard let file = unsafe instance(wrapper).pointee.file, unsafe isPlainFile(file, depth: 0, gil)
+    else {
       return nil
     }
     let descriptor = unsafe PyObject_AsFileDescriptor(file)
@@ -166,7 +170,8 @@ enum FileWrapper {
     }
     let offset = unsafe PyLong_AsLongLong(position.object)
     var status = stat()
-    guard offset >= 0, unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+    guard offset >= 0, unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG
+    else {
       PyErr_Clear()
       return nil
     }
@@ -189,7 +194,8 @@ enum FileWrapper {
       }
       return unsafe plimsoll_type(raw.object) == fileTypes.first
     }
-    guard depth < 3, let inner = unsafe PythonReference(owning: PyObject_GetAttrString(file, "file"))
+    guard depth < 3,
+      let inner = unsafe PythonReference(owning: PyObject_GetAttrString(file, "file"))
     else {
       PyErr_Clear()
       return false

@@ -14,18 +14,18 @@ internal import Glibc
 
   /// The bytes that are in the buffer.
   var bytes: UnsafeBufferPointer<UInt8> {
-    guard let base else { return UnsafeBufferPointer(start: nil, count: 0) }
-    return UnsafeBufferPointer(start: base + position, count: count)
+    guard let base = unsafe base else { return unsafe UnsafeBufferPointer(start: nil, count: 0) }
+    return unsafe UnsafeBufferPointer(start: base + position, count: count)
   }
 
   /// Room to fill; only when the buffer is empty.
   mutating func room() -> UnsafeMutableRawBufferPointer {
     precondition(count == 0)
-    let base = self.base ?? .allocate(capacity: Self.capacity)
-    self.base = base
+    let base = unsafe self.base ?? .allocate(capacity: Self.capacity)
+    unsafe self.base = unsafe base
     position = 0
     end = 0
-    return UnsafeMutableRawBufferPointer(start: base, count: Self.capacity)
+    return unsafe UnsafeMutableRawBufferPointer(start: base, count: Self.capacity)
   }
 
   /// The first `count` bytes of the room were filled.
@@ -48,15 +48,15 @@ internal import Glibc
 
   /// Gives the memory back.
   mutating func free() {
-    base?.deallocate()
-    base = nil
+    unsafe base?.deallocate()
+    unsafe base = nil
     clear()
   }
 
   /// Bytes up to and including the first line end; nil without one.
   var lineLength: Int? {
-    guard count > 0, let base else { return nil }
-    guard let found = memchr(base + position, 0x0A, count) else { return nil }
-    return UnsafeRawPointer(found) - UnsafeRawPointer(base + position) + 1
+    guard count > 0, let base = unsafe base else { return nil }
+    guard let found = unsafe memchr(base + position, 0x0A, count) else { return nil }
+    return unsafe UnsafeRawPointer(found) - UnsafeRawPointer(base + position) + 1
   }
 }

@@ -15,12 +15,16 @@ enum InputStream {
   static func prepare(_ gil: borrowing GIL) {
     guard unsafe type == nil else { return }
     let methods = unsafe PythonType.methods([
-      plimsoll_fast_method("read", { unsafe InputStream.readMethod($0, $1, $2) }, "read([size]) -> bytes"),
-      unsafe plimsoll_fast_method("readline", { unsafe InputStream.readlineMethod($0, $1, $2) },
+      plimsoll_fast_method(
+        "read", { unsafe InputStream.readMethod($0, $1, $2) }, "read([size]) -> bytes"),
+      unsafe plimsoll_fast_method(
+        "readline", { unsafe InputStream.readlineMethod($0, $1, $2) },
         "readline([limit]) -> bytes"),
-      unsafe plimsoll_fast_method("readlines", { unsafe InputStream.readlinesMethod($0, $1, $2) },
+      unsafe plimsoll_fast_method(
+        "readlines", { unsafe InputStream.readlinesMethod($0, $1, $2) },
         "readlines([hint]) -> list of bytes"),
-      unsafe plimsoll_fast_method("readinto", { unsafe InputStream.readintoMethod($0, $1, $2) },
+      unsafe plimsoll_fast_method(
+        "readinto", { unsafe InputStream.readintoMethod($0, $1, $2) },
         "readinto(buffer) -> int"),
     ])
     unsafe type = unsafe PythonType.make(
@@ -46,7 +50,8 @@ enum InputStream {
   private static func readMethod(
     _ object: PythonObject?, _ arguments: UnsafePointer<PythonObject?>?, _ count: Int
   ) -> PythonObject? {
-    guard let handler = unsafe handler(object), let size = unsafe size(arguments, count, "read") else {
+    guard let handler = unsafe handler(object), let size = unsafe size(arguments, count, "read")
+    else {
       return nil
     }
     return unsafe read(handler, size: size)
@@ -55,7 +60,8 @@ enum InputStream {
   private static func readlineMethod(
     _ object: PythonObject?, _ arguments: UnsafePointer<PythonObject?>?, _ count: Int
   ) -> PythonObject? {
-    guard let handler = unsafe handler(object), let size = unsafe size(arguments, count, "readline") else {
+    guard let handler = unsafe handler(object), let size = unsafe size(arguments, count, "readline")
+    else {
       return nil
     }
     return unsafe readLine(handler, limit: size)
@@ -64,7 +70,9 @@ enum InputStream {
   private static func readlinesMethod(
     _ object: PythonObject?, _ arguments: UnsafePointer<PythonObject?>?, _ count: Int
   ) -> PythonObject? {
-    guard let handler = unsafe handler(object), let hint = unsafe size(arguments, count, "readlines") else {
+    guard let handler = unsafe handler(object),
+      let hint = unsafe size(arguments, count, "readlines")
+    else {
       return nil
     }
     guard let lines = unsafe PyList_New(0) else { return nil }
@@ -102,7 +110,8 @@ enum InputStream {
   }
 
   private static func nextLine(_ object: PythonObject?) -> PythonObject? {
-    guard let handler = unsafe handler(object), let line = unsafe readLine(handler, limit: -1) else { return nil }
+    guard let handler = unsafe handler(object), let line = unsafe readLine(handler, limit: -1)
+    else { return nil }
     if unsafe PyBytes_Size(line) == 0 {
       // NULL without an exception ends the iteration.
       unsafe Py_DecRef(line)
@@ -135,7 +144,9 @@ enum InputStream {
       _ = unsafe Raise.type("\(name)() takes at most one argument")
       return nil
     }
-    guard count == 1, let argument = unsafe arguments?[0], unsafe argument != plimsoll_none() else { return -1 }
+    guard count == 1, let argument = unsafe arguments?[0], unsafe argument != plimsoll_none() else {
+      return -1
+    }
     let size = unsafe PyNumber_AsSsize_t(argument, plimsoll_overflow_error())
     if size == -1, unsafe PyErr_Occurred() != nil { return nil }
     return max(-1, size)
@@ -155,13 +166,16 @@ enum InputStream {
     let remaining = max(0, Int(known) - handler.bodyBytesRead + handler.input.count)
     let wanted = size < 0 ? remaining : min(size, remaining)
     // What is here already is read in one piece; what must still come gets memory as it comes.
-    if wanted <= 65536 || !exchange.bodyMayBlock { return unsafe readExactly(handler, atMost: wanted) }
+    if wanted <= 65536 || !exchange.bodyMayBlock {
+      return unsafe readExactly(handler, atMost: wanted)
+    }
     return unsafe readGrowing(handler, size: wanted)
   }
 
   /// Reads into a bytes object of `count` bytes, cut to what came.
   private static func readExactly(_ handler: HandlerThread, atMost count: Int) -> PythonObject? {
-    guard let bytes = unsafe PyBytes_FromStringAndSize(nil, count), let base = unsafe PyBytes_AsString(bytes)
+    guard let bytes = unsafe PyBytes_FromStringAndSize(nil, count),
+      let base = unsafe PyBytes_AsString(bytes)
     else { return nil }
     let filled = unsafe fill(handler, UnsafeMutableRawBufferPointer(start: base, count: count))
     if filled == count { return unsafe bytes }
@@ -221,7 +235,8 @@ enum InputStream {
 
   private static func bytesObject(_ bytes: [UInt8]) -> PythonObject? {
     unsafe bytes.withUnsafeBytes {
-      unsafe PyBytes_FromStringAndSize($0.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
+      unsafe PyBytes_FromStringAndSize(
+        $0.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
     }
   }
 

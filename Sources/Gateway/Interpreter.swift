@@ -8,17 +8,19 @@ public enum Interpreter {
   /// `sys.argv` and `sys.path` as an application expects them: `first` (the application's
   /// directory) before everything, then `pythonPath`, then what was there.
   static func preparePath(first: String, pythonPath: [String], _ gil: borrowing GIL) {
-    if let argv = PythonReference(owning: PyList_New(0)),
+    if let argv = unsafe PythonReference(owning: PyList_New(0)),
       let name = Python.string("plimsoll", gil)
     {
-      PyList_Append(argv.object, name.object)
-      PySys_SetObject("argv", argv.object)
+      unsafe PyList_Append(argv.object, name.object)
+      unsafe PySys_SetObject("argv", argv.object)
     }
-    guard let path = PySys_GetObject("path"), plimsoll_is_list(path) != 0 else { return }
+    guard let path = unsafe PySys_GetObject("path"), unsafe plimsoll_is_list(path) != 0 else {
+      return
+    }
     var position = 0
     for directory in [first] + pythonPath where !directory.isEmpty {
       if let entry = Python.string(directory, gil) {
-        PyList_Insert(path, position, entry.object)
+        unsafe PyList_Insert(path, position, entry.object)
         position += 1
       }
     }
@@ -38,9 +40,9 @@ public enum Interpreter {
   /// even while a request is stuck.
   public static func enableFaultHandler(fd: Int32, _ gil: borrowing GIL) {
     guard let module = Python.module("faulthandler", gil),
-      let file = PythonReference(owning: PyLong_FromLong(Int(fd))),
-      let signal = PythonReference(owning: PyLong_FromLong(Int(plimsoll_stack_signal()))),
-      let all = Optional(PythonReference(retaining: plimsoll_true()))
+      let file = unsafe PythonReference(owning: PyLong_FromLong(Int(fd))),
+      let signal = unsafe PythonReference(owning: PyLong_FromLong(Int(plimsoll_stack_signal()))),
+      let all = unsafe Optional(PythonReference(retaining: plimsoll_true()))
     else { return PyErr_Clear() }
     if let enable = module.attribute("enable", gil) { _ = enable.call(file, gil) }
     PyErr_Clear()
@@ -62,8 +64,9 @@ public enum Interpreter {
 
   private static func flush(_ name: StaticString) {
     let gil = GIL.held()
-    guard let stream = PySys_GetObject(name.characters), stream != plimsoll_none() else { return }
-    if let method = PythonReference(retaining: stream).attribute("flush", gil) {
+    guard let stream = unsafe PySys_GetObject(name.characters), unsafe stream != plimsoll_none()
+    else { return }
+    if let method = unsafe PythonReference(retaining: stream).attribute("flush", gil) {
       _ = method.call(gil)
     }
     PyErr_Clear()

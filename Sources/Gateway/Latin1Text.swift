@@ -13,27 +13,28 @@ internal import CPython
   /// Nil with ValueError set where a character is beyond latin-1.
   init?(_ string: PythonObject) {
     var count = 0
-    if let utf8 = PyUnicode_AsUTF8AndSize(string, &count),
-      count == PyUnicode_GetLength(string)
+    if let utf8 = unsafe PyUnicode_AsUTF8AndSize(string, &count),
+      unsafe count == PyUnicode_GetLength(string)
     {
       // As many bytes as characters: ASCII, where both encodings are the same.
-      bytes = UnsafeBufferPointer(
+      unsafe bytes = unsafe UnsafeBufferPointer(
         start: UnsafeRawPointer(utf8).assumingMemoryBound(to: UInt8.self), count: count)
-      encoded = nil
+      unsafe encoded = nil
       return
     }
     PyErr_Clear()
-    guard let latin1 = PyUnicode_AsLatin1String(string) else {
+    guard let latin1 = unsafe PyUnicode_AsLatin1String(string) else {
       PyErr_Clear()
-      _ = Raise.value("the status and the headers may hold only latin-1 characters")
+      _ = unsafe Raise.value("the status and the headers may hold only latin-1 characters")
       return nil
     }
-    let start = UnsafeRawPointer(PyBytes_AsString(latin1)!).assumingMemoryBound(to: UInt8.self)
-    bytes = UnsafeBufferPointer(start: start, count: PyBytes_Size(latin1))
-    encoded = latin1
+    let start = unsafe UnsafeRawPointer(PyBytes_AsString(latin1)!).assumingMemoryBound(
+      to: UInt8.self)
+    unsafe bytes = unsafe UnsafeBufferPointer(start: start, count: PyBytes_Size(latin1))
+    unsafe encoded = unsafe latin1
   }
 
   deinit {
-    if let encoded { Py_DecRef(encoded) }
+    if let encoded = unsafe encoded { unsafe Py_DecRef(encoded) }
   }
 }

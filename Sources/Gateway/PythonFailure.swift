@@ -11,24 +11,24 @@ struct PythonFailure: ~Copyable {
     var rawType: PythonObject?
     var rawValue: PythonObject?
     var rawTraceback: PythonObject?
-    PyErr_Fetch(&rawType, &rawValue, &rawTraceback)
-    PyErr_NormalizeException(&rawType, &rawValue, &rawTraceback)
-    let traceback = PythonReference(owning: rawTraceback)
-    guard let type = PythonReference(owning: rawType) else { return nil }
-    guard let value = PythonReference(owning: rawValue) else { return nil }
+    unsafe PyErr_Fetch(&rawType, &rawValue, &rawTraceback)
+    unsafe PyErr_NormalizeException(&rawType, &rawValue, &rawTraceback)
+    let traceback = unsafe PythonReference(owning: rawTraceback)
+    guard let type = unsafe PythonReference(owning: rawType) else { return nil }
+    guard let value = unsafe PythonReference(owning: rawValue) else { return nil }
     if let traceback {
-      PyException_SetTraceback(value.object, traceback.object)
+      unsafe PyException_SetTraceback(value.object, traceback.object)
     }
     self.type = type
     self.value = value
   }
 
   /// The exception.
-  var exception: PythonObject { value.object }
+  var exception: PythonObject { unsafe value.object }
 
   /// Whether the exception is an instance of `type` (a class, borrowed).
   func isInstance(of type: PythonObject?, _ gil: borrowing GIL) -> Bool {
-    PyErr_GivenExceptionMatches(value.object, type) != 0
+    unsafe PyErr_GivenExceptionMatches(value.object, type) != 0
   }
 
   /// The exception's attribute `name`; leaves no exception behind.
@@ -40,8 +40,8 @@ struct PythonFailure: ~Copyable {
 
   /// `ValueError: what it says`, on one line.
   func summary(_ gil: borrowing GIL) -> String {
-    let name = Python.typeName(of: value.object, gil)
-    let text = Python.description(of: value.object, gil)
+    let name = unsafe Python.typeName(of: value.object, gil)
+    let text = unsafe Python.description(of: value.object, gil)
     let line = text.split(separator: "\n", maxSplits: 1).first.map(String.init) ?? ""
     return line.isEmpty ? name : "\(name): \(line)"
   }
@@ -59,12 +59,12 @@ struct PythonFailure: ~Copyable {
     guard
       let format = Python.attribute("format_exception", ofModule: "traceback", gil),
       let lines = format.call(value, gil),
-      plimsoll_is_list(lines.object) != 0
+      unsafe plimsoll_is_list(lines.object) != 0
     else {
       PyErr_Clear()
       return summary(gil)
     }
-    var text = Python.texts(ofList: lines.object, gil).joined()
+    var text = unsafe Python.texts(ofList: lines.object, gil).joined()
     while text.last == "\n" { text.removeLast() }
     return text
   }
@@ -74,13 +74,13 @@ struct PythonFailure: ~Copyable {
   private func dropImportFrames(_ gil: borrowing GIL) {
     guard let first = attribute("__traceback__", gil) else { return }
     var place = first
-    while place.object != plimsoll_none(), Self.isImportFrame(place, gil),
-      let next = place.attribute("tb_next", gil), next.object != plimsoll_none()
+    while unsafe place.object != plimsoll_none(), Self.isImportFrame(place, gil),
+      let next = place.attribute("tb_next", gil), unsafe next.object != plimsoll_none()
     {
       place = next
     }
     PyErr_Clear()
-    PyException_SetTraceback(value.object, place.object)
+    unsafe PyException_SetTraceback(value.object, place.object)
   }
 
   private static func isImportFrame(
@@ -105,11 +105,11 @@ struct PythonFailure: ~Copyable {
 
   /// Takes the exception away.
   init(_ gil: borrowing GIL) {
-    PyErr_Fetch(&type, &value, &traceback)
+    unsafe PyErr_Fetch(&type, &value, &traceback)
   }
 
   /// Sets it again.
   consuming func restore(_ gil: borrowing GIL) {
-    PyErr_Restore(type, value, traceback)
+    unsafe PyErr_Restore(type, value, traceback)
   }
 }

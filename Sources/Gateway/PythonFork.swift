@@ -16,18 +16,19 @@ public enum PythonFork {
   /// Names of the Python threads other than the main one: a fork would lose them.
   public static func threadsAlive(_ gil: borrowing GIL) -> [String] {
     guard let enumerate = Python.attribute("enumerate", ofModule: "threading", gil),
-      let threads = enumerate.call(gil), plimsoll_is_list(threads.object) != 0,
+      let threads = enumerate.call(gil), unsafe plimsoll_is_list(threads.object) != 0,
       let main = Python.attribute("main_thread", ofModule: "threading", gil)?.call(gil)
     else {
       PyErr_Clear()
       return []
     }
     var names: [String] = []
-    for index in 0..<max(0, PyList_Size(threads.object)) {
-      guard let thread = PyList_GetItem(threads.object, index), thread != main.object else {
+    for index in unsafe 0..<max(0, PyList_Size(threads.object)) {
+      guard let thread = unsafe PyList_GetItem(threads.object, index), unsafe thread != main.object
+      else {
         continue
       }
-      let name = PythonReference(retaining: thread).attribute("name", gil)?.text(gil)
+      let name = unsafe PythonReference(retaining: thread).attribute("name", gil)?.text(gil)
       names.append(name ?? "a thread without a name")
     }
     PyErr_Clear()

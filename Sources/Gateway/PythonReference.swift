@@ -16,50 +16,50 @@ public typealias PythonObject = UnsafeMutablePointer<PyObject>
 
   /// Takes over a new reference; nil for the NULL with which CPython reports an exception.
   init?(owning object: PythonObject?) {
-    guard let object else { return nil }
-    self.object = object
+    guard let object = unsafe object else { return nil }
+    self.object = unsafe object
   }
 
   /// Takes another reference to `object`.
   init(retaining object: PythonObject) {
-    Py_IncRef(object)
-    self.object = object
+    unsafe Py_IncRef(object)
+    unsafe self.object = unsafe object
   }
 
-  deinit { Py_DecRef(object) }
+  deinit { unsafe Py_DecRef(object) }
 
   /// Gives the reference away.
   consuming func release() -> PythonObject {
-    let object = self.object
+    let object = unsafe self.object
     discard self
-    return object
+    return unsafe object
   }
 
   /// The attribute `name`; nil with an exception set where there is none.
   func attribute(_ name: StaticString, _ gil: borrowing GIL) -> PythonReference? {
-    PythonReference(owning: PyObject_GetAttrString(object, name.characters))
+    unsafe PythonReference(owning: PyObject_GetAttrString(object, name.characters))
   }
 
   /// The attribute `name`; nil with an exception set where there is none.
   func attribute(named name: String, _ gil: borrowing GIL) -> PythonReference? {
-    PythonReference(owning: PyObject_GetAttrString(object, name))
+    unsafe PythonReference(owning: PyObject_GetAttrString(object, name))
   }
 
   /// Calls the object; nil with an exception set where that failed.
   func call(_ gil: borrowing GIL) -> PythonReference? {
-    PythonReference(owning: plimsoll_call0(object))
+    unsafe PythonReference(owning: plimsoll_call0(object))
   }
 
   /// Calls the object; nil with an exception set where that failed.
   func call(_ first: borrowing PythonReference, _ gil: borrowing GIL) -> PythonReference? {
-    PythonReference(owning: plimsoll_call1(object, first.object))
+    unsafe PythonReference(owning: plimsoll_call1(object, first.object))
   }
 
   /// Calls the object; nil with an exception set where that failed.
   func call(
     _ first: borrowing PythonReference, _ second: borrowing PythonReference, _ gil: borrowing GIL
   ) -> PythonReference? {
-    PythonReference(owning: plimsoll_call2(object, first.object, second.object))
+    unsafe PythonReference(owning: plimsoll_call2(object, first.object, second.object))
   }
 
   /// Calls the object; nil with an exception set where that failed.
@@ -67,16 +67,17 @@ public typealias PythonObject = UnsafeMutablePointer<PyObject>
     _ first: borrowing PythonReference, _ second: borrowing PythonReference,
     _ third: borrowing PythonReference, _ gil: borrowing GIL
   ) -> PythonReference? {
-    PythonReference(owning: plimsoll_call3(object, first.object, second.object, third.object))
+    unsafe PythonReference(
+      owning: plimsoll_call3(object, first.object, second.object, third.object))
   }
 
   /// The object's text, where it is a str; lone surrogates become `?`.
-  func text(_ gil: borrowing GIL) -> String? { Python.text(of: object, gil) }
+  func text(_ gil: borrowing GIL) -> String? { unsafe Python.text(of: object, gil) }
 }
 
 extension StaticString {
   /// The literal as a NUL-terminated C string.
   var characters: UnsafePointer<CChar> {
-    UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self)
+    unsafe UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self)
   }
 }

@@ -53,9 +53,13 @@ enum PythonType {
 /// Raises Python exceptions. Each returns nil, which is what a slot that failed returns.
 enum Raise {
   /// TypeError.
-  static func type(_ message: String) -> PythonObject? { unsafe raise(plimsoll_type_error(), message) }
+  static func type(_ message: String) -> PythonObject? {
+    unsafe raise(plimsoll_type_error(), message)
+  }
   /// ValueError.
-  static func value(_ message: String) -> PythonObject? { unsafe raise(plimsoll_value_error(), message) }
+  static func value(_ message: String) -> PythonObject? {
+    unsafe raise(plimsoll_value_error(), message)
+  }
   /// AssertionError: PEP 3333's own word for a broken protocol.
   static func assertion(_ message: String) -> PythonObject? {
     unsafe raise(plimsoll_assertion_error(), message)

@@ -104,7 +104,9 @@ enum ResponseBody {
   ) -> Int? {
     var total = 0
     for index in 0..<count {
-      guard let block = unsafe item(sequence, index), unsafe plimsoll_is_bytes(block) != 0 else { return nil }
+      guard let block = unsafe item(sequence, index), unsafe plimsoll_is_bytes(block) != 0 else {
+        return nil
+      }
       unsafe total += PyBytes_Size(block)
     }
     return total
@@ -136,7 +138,8 @@ enum ResponseBody {
       let bytes = unsafe contents(block)
       guard bytes.count <= total - position else { break }
       if let start = bytes.baseAddress {
-        unsafe UnsafeMutableRawPointer(base + position).copyMemory(from: start, byteCount: bytes.count)
+        unsafe UnsafeMutableRawPointer(base + position).copyMemory(
+          from: start, byteCount: bytes.count)
       }
       position += bytes.count
     }
@@ -222,7 +225,9 @@ enum ResponseBody {
     }
     let length = unsafe PyBytes_Size(block)
     if length == 0 { return .goOn }
-    guard handler.responseStarted else { return .broken("yielded data before it called start_response") }
+    guard handler.responseStarted else {
+      return .broken("yielded data before it called start_response")
+    }
     if handler.bodyIsComplete {
       handler.hasSurplus = true
       return .goOn
@@ -239,7 +244,8 @@ enum ResponseBody {
   }
 
   private static func wrongBlock(_ block: PythonObject, _ gil: borrowing GIL) -> Outcome {
-    _ = unsafe Raise.type(unsafe "the response must be made of bytes, not \(Python.typeName(of: block, gil))")
+    _ = unsafe Raise.type(
+      unsafe "the response must be made of bytes, not \(Python.typeName(of: block, gil))")
     return .raised
   }
 

@@ -22,12 +22,16 @@ enum StartResponse {
       plimsoll_keyword_method(
         "start_response", { unsafe StartResponse.start($0, $1, $2, $3) },
         "start_response(status, headers, exc_info=None) -> write"),
-      unsafe plimsoll_fast_method("write", { unsafe StartResponse.write($0, $1, $2) }, "write(data): sends a part of the body"),
+      unsafe plimsoll_fast_method(
+        "write", { unsafe StartResponse.write($0, $1, $2) }, "write(data): sends a part of the body"
+      ),
     ])
   }
 
   /// A link that leads nowhere yet.
-  static func makeLink(_ gil: borrowing GIL) -> PythonObject { unsafe PythonType.allocate(linkType!) }
+  static func makeLink(_ gil: borrowing GIL) -> PythonObject {
+    unsafe PythonType.allocate(linkType!)
+  }
 
   /// A start_response for `link`.
   static func makeStart(_ link: PythonObject, _ gil: borrowing GIL) -> PythonObject {
@@ -52,10 +56,13 @@ enum StartResponse {
     _ link: PythonObject?, _ arguments: UnsafePointer<PythonObject?>?, _ count: Int,
     _ names: PythonObject?
   ) -> PythonObject? {
-    guard let handler = unsafe HandlerThread.active(behind: link), let exchange = unsafe handler.exchange else {
+    guard let handler = unsafe HandlerThread.active(behind: link),
+      let exchange = unsafe handler.exchange
+    else {
       return unsafe Raise.assertion("start_response() was called after its request was over")
     }
-    guard unsafe argumentsAreGood(count, names), let arguments = unsafe arguments, let status = unsafe arguments[0],
+    guard unsafe argumentsAreGood(count, names), let arguments = unsafe arguments,
+      let status = unsafe arguments[0],
       let headers = unsafe arguments[1]
     else {
       return unsafe Raise.type("start_response() takes status, headers and optionally exc_info")
@@ -73,7 +80,8 @@ enum StartResponse {
       return unsafe Raise.runtime("start_response() was called while the response was being sent")
     }
     handler.responseStarted = false
-    guard unsafe begin(exchange, handler, status: status), unsafe addFields(exchange, headers) else {
+    guard unsafe begin(exchange, handler, status: status), unsafe addFields(exchange, headers)
+    else {
       return nil
     }
     handler.responseStarted = true
@@ -85,7 +93,8 @@ enum StartResponse {
   /// Whether there are two or three arguments, the third perhaps named exc_info.
   private static func argumentsAreGood(_ count: Int, _ names: PythonObject?) -> Bool {
     guard let names = unsafe names else { return count == 2 || count == 3 }
-    guard count == 2, unsafe PyTuple_Size(names) == 1, let name = unsafe PyTuple_GetItem(names, 0) else {
+    guard count == 2, unsafe PyTuple_Size(names) == 1, let name = unsafe PyTuple_GetItem(names, 0)
+    else {
       return false
     }
     return unsafe PyUnicode_CompareWithASCIIString(name, "exc_info") == 0
@@ -108,13 +117,15 @@ enum StartResponse {
     _ exchange: Exchange, _ handler: HandlerThread, status: PythonObject
   ) -> Bool {
     guard unsafe plimsoll_is_str(status) != 0 else {
-      _ = unsafe Raise.type(unsafe "the status must be a str, not \(Python.typeName(of: status, GIL.held()))")
+      _ = unsafe Raise.type(
+        unsafe "the status must be a str, not \(Python.typeName(of: status, GIL.held()))")
       return false
     }
     guard let text = unsafe Latin1Text(status) else { return false }
     let bytes = unsafe text.bytes
     guard bytes.count >= 4, unsafe bytes[3] == 0x20, let code = unsafe statusCode(bytes) else {
-      _ = unsafe Raise.value("the status must be three digits, a space and a reason, as in \"200 OK\"")
+      _ = unsafe Raise.value(
+        "the status must be three digits, a space and a reason, as in \"200 OK\"")
       return false
     }
     guard code >= 200 else {
@@ -144,7 +155,8 @@ enum StartResponse {
   /// Checks and adds the fields; false with an exception set.
   private static func addFields(_ exchange: Exchange, _ headers: PythonObject) -> Bool {
     guard unsafe plimsoll_is_list(headers) != 0 else {
-      _ = unsafe Raise.type(unsafe "the headers must be a list, not \(Python.typeName(of: headers, GIL.held()))")
+      _ = unsafe Raise.type(
+        unsafe "the headers must be a list, not \(Python.typeName(of: headers, GIL.held()))")
       return false
     }
     var hasLength = false
@@ -156,7 +168,8 @@ enum StartResponse {
         let name = unsafe PyTuple_GetItem(pair, 0), let value = unsafe PyTuple_GetItem(pair, 1),
         unsafe plimsoll_is_str(name) != 0, unsafe plimsoll_is_str(value) != 0
       else {
-        _ = unsafe Raise.type("each header must be a tuple of two str, and number \(index + 1) is not")
+        _ = unsafe Raise.type(
+          "each header must be a tuple of two str, and number \(index + 1) is not")
         return false
       }
       guard unsafe addField(exchange, name, value, &hasLength) else { return false }
@@ -169,7 +182,9 @@ enum StartResponse {
     _ exchange: Exchange, _ nameObject: PythonObject, _ valueObject: PythonObject,
     _ hasLength: inout Bool
   ) -> Bool {
-    guard let nameText = unsafe Latin1Text(nameObject), let valueText = unsafe Latin1Text(valueObject) else {
+    guard let nameText = unsafe Latin1Text(nameObject),
+      let valueText = unsafe Latin1Text(valueObject)
+    else {
       return false
     }
     let name = unsafe nameText.bytes
@@ -225,7 +240,9 @@ enum StartResponse {
   private static func write(
     _ link: PythonObject?, _ arguments: UnsafePointer<PythonObject?>?, _ count: Int
   ) -> PythonObject? {
-    guard let handler = unsafe HandlerThread.active(behind: link), let exchange = unsafe handler.exchange else {
+    guard let handler = unsafe HandlerThread.active(behind: link),
+      let exchange = unsafe handler.exchange
+    else {
       return unsafe Raise.assertion("write() was called after its request was over")
     }
     guard count == 1, let data = unsafe arguments?[0] else {

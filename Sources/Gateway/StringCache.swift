@@ -15,27 +15,27 @@ internal import Glibc
   /// A new reference to the latin-1 str of `bytes`; nil with an exception set.
   @inline(__always)
   mutating func string(_ bytes: UnsafeBufferPointer<UInt8>) -> PythonObject? {
-    if bytes.count == count, let object, let start,
-      memcmp(bytes.baseAddress ?? start, start, count) == 0
+    if bytes.count == count, let object = unsafe object, let start = unsafe start,
+      unsafe memcmp(bytes.baseAddress ?? start, start, count) == 0
     {
-      Py_IncRef(object)
-      return object
+      unsafe Py_IncRef(object)
+      return unsafe object
     }
-    return renew(bytes)
+    return unsafe renew(bytes)
   }
 
   private mutating func renew(_ bytes: UnsafeBufferPointer<UInt8>) -> PythonObject? {
-    guard let made = Python.latin1(bytes, GIL.held()) else { return nil }
+    guard let made = unsafe Python.latin1(bytes, GIL.held()) else { return nil }
     var length = 0
-    guard bytes.count <= Self.limit, let utf8 = PyUnicode_AsUTF8AndSize(made, &length),
+    guard bytes.count <= Self.limit, let utf8 = unsafe PyUnicode_AsUTF8AndSize(made, &length),
       length == bytes.count
-    else { return made }
-    Py_DecRef(object)
-    Py_IncRef(made)
-    object = made
-    start = UnsafeRawPointer(utf8).assumingMemoryBound(to: UInt8.self)
+    else { return unsafe made }
+    unsafe Py_DecRef(object)
+    unsafe Py_IncRef(made)
+    unsafe object = unsafe made
+    unsafe start = unsafe UnsafeRawPointer(utf8).assumingMemoryBound(to: UInt8.self)
     count = length
-    return made
+    return unsafe made
   }
 }
 
@@ -52,8 +52,7 @@ internal import Glibc
 
   @safe struct Place {
     /// The name as sent; `HeaderNameCache.nameLimit` bytes.
-    var name:
-      (UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0)
+    var name: (UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0)
     var count = 0
     var key: PythonObject?
     var value = LastString()
@@ -62,8 +61,8 @@ internal import Glibc
   private let places: UnsafeMutablePointer<Place>
 
   init() {
-    places = .allocate(capacity: Self.capacity)
-    places.initialize(repeating: Place(), count: Self.capacity)
+    unsafe places = .allocate(capacity: Self.capacity)
+    unsafe places.initialize(repeating: Place(), count: Self.capacity)
   }
 
   /// The place of `name`, its key filled in; nil where the name is too long or no key was made.
@@ -72,24 +71,24 @@ internal import Glibc
     guard let base = name.baseAddress, name.count <= Self.nameLimit, name.count > 0 else {
       return nil
     }
-    let place = places + Self.index(base, name.count)
-    if place.pointee.count == name.count,
-      memcmp(UnsafeRawPointer(place), base, name.count) == 0
+    let place = unsafe places + Self.index(base, name.count)
+    if unsafe place.pointee.count == name.count,
+      unsafe memcmp(UnsafeRawPointer(place), base, name.count) == 0
     {
-      return place
+      return unsafe place
     }
-    return take(place, for: name)
+    return unsafe take(place, for: name)
   }
 
   private func take(
     _ place: UnsafeMutablePointer<Place>, for name: UnsafeBufferPointer<UInt8>
   ) -> UnsafeMutablePointer<Place>? {
-    guard let key = Self.makeKey(name) else { return nil }
-    Py_DecRef(place.pointee.key)
-    place.pointee.key = key
-    place.pointee.count = name.count
-    UnsafeMutableRawPointer(place).copyMemory(from: name.baseAddress!, byteCount: name.count)
-    return place
+    guard let key = unsafe Self.makeKey(name) else { return nil }
+    unsafe Py_DecRef(place.pointee.key)
+    unsafe place.pointee.key = unsafe key
+    unsafe place.pointee.count = name.count
+    unsafe UnsafeMutableRawPointer(place).copyMemory(from: name.baseAddress!, byteCount: name.count)
+    return unsafe place
   }
 
   /// Mixes the first and the last eight bytes: field names differ there.
@@ -97,16 +96,16 @@ internal import Glibc
   private static func index(_ base: UnsafePointer<UInt8>, _ count: Int) -> Int {
     var first: UInt64 = 0
     var last: UInt64 = 0
-    let raw = UnsafeRawPointer(base)
+    let raw = unsafe UnsafeRawPointer(base)
     if count >= 8 {
-      first = raw.loadUnaligned(as: UInt64.self)
-      last = raw.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+      first = unsafe raw.loadUnaligned(as: UInt64.self)
+      last = unsafe raw.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
     } else if count >= 4 {
-      first = UInt64(raw.loadUnaligned(as: UInt32.self))
-      last = UInt64(raw.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self))
+      first = unsafe UInt64(raw.loadUnaligned(as: UInt32.self))
+      last = unsafe UInt64(raw.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self))
     } else {
-      first = UInt64(base[0])
-      last = UInt64(base[count &- 1])
+      first = unsafe UInt64(base[0])
+      last = unsafe UInt64(base[count &- 1])
     }
     let mixed = (first ^ (last &<< 1 | last &>> 63) &+ UInt64(count)) &* 0x9E37_79B9_7F4A_7C15
     return Int(mixed &>> 56)
@@ -115,21 +114,21 @@ internal import Glibc
   /// `HTTP_USER_AGENT` for `User-Agent`. Not interned: newer interpreters would never free it.
   static func makeKey(_ name: UnsafeBufferPointer<UInt8>) -> PythonObject? {
     var bytes: [UInt8] = Array("HTTP_".utf8)
-    for byte in name {
+    for unsafebyte in unsafe name {
       switch byte {
       case 0x2D: bytes.append(0x5F)
       case 0x61...0x7A: bytes.append(byte & 0xDF)
       default: bytes.append(byte)
       }
     }
-    return bytes.withUnsafeBufferPointer { Python.latin1($0, GIL.held()) }
+    return unsafe bytes.withUnsafeBufferPointer { unsafe Python.latin1($0, GIL.held()) }
   }
 
   /// Fills the places of names that most requests have, in the mold, with interned keys.
   func warm(_ gil: borrowing GIL) {
     for name in Self.usualNames {
-      let bytes = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-      if let place = place(bytes) { PyUnicode_InternInPlace(&place.pointee.key) }
+      let bytes = unsafe UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+      if let place = unsafe place(bytes) { unsafe PyUnicode_InternInPlace(&place.pointee.key) }
     }
   }
 

@@ -1,9 +1,9 @@
+internal import CPython
 // WSGIApplication: answers the server's requests by calling a WSGI application. Edge.
 internal import Configuration
-public import Server
-internal import CPython
 internal import HTTP1
 internal import Platform
+public import Server
 
 /// A WSGI application (PEP 3333) behind the server.
 ///
