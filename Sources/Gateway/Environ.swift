@@ -78,14 +78,21 @@ internal import Server
     put("SERVER_SOFTWARE", Python.string("plimsoll/" + Release.version, gil))
     put("GATEWAY_INTERFACE", Python.string("CGI/1.1", gil))
     put("SCRIPT_NAME", Python.string("", gil))
-    for unsafekey in unsafe [
-      keys.requestMethod, keys.pathInfo, keys.queryString, keys.requestURI, keys.serverProtocol,
-      keys.serverName, keys.serverPort, keys.remoteAddress, keys.remotePort, keys.input,
-      keys.requestID,
-    ] {
-      unsafe PyDict_SetItem(template, key, empty)
-    }
+    unsafe reserve(keys.requestMethod)
+    unsafe reserve(keys.pathInfo)
+    unsafe reserve(keys.queryString)
+    unsafe reserve(keys.requestURI)
+    unsafe reserve(keys.serverProtocol)
+    unsafe reserve(keys.serverName)
+    unsafe reserve(keys.serverPort)
+    unsafe reserve(keys.remoteAddress)
+    unsafe reserve(keys.remotePort)
+    unsafe reserve(keys.input)
+    unsafe reserve(keys.requestID)
   }
+
+  /// Gives a key that every request has its place in the template.
+  private func reserve(_ key: PythonObject) { unsafe PyDict_SetItem(template, key, empty) }
 
   // MARK: one request
 
@@ -243,7 +250,11 @@ internal import Server
     let base = unsafe exchange.headBytes
     let before = unsafe PyDict_Size(environ)
     var stored = 0
-    for unsafefield in unsafe exchange.fields {
+    let fields = unsafe exchange.fields
+    var index = 0
+    while index < fields.count {
+      let field = unsafe fields[index]
+      index &+= 1
       let value = unsafe bytes(base, field.value)
       switch field.id {
       case .contentLength, .proxy: continue
@@ -300,7 +311,11 @@ internal import Server
     _ environ: PythonObject, _ exchange: Exchange, _ gil: borrowing GIL
   ) -> Bool {
     guard let seen = unsafe PythonReference(owning: PyDict_New()) else { return false }
-    for unsafefield in unsafe exchange.fields {
+    let fields = unsafe exchange.fields
+    var index = 0
+    while index < fields.count {
+      let field = unsafe fields[index]
+      index &+= 1
       let name = unsafe bytes(exchange.headBytes, field.name)
       switch field.id {
       case .contentLength, .proxy: continue

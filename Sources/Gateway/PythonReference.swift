@@ -17,7 +17,7 @@ public typealias PythonObject = UnsafeMutablePointer<PyObject>
   /// Takes over a new reference; nil for the NULL with which CPython reports an exception.
   init?(owning object: PythonObject?) {
     guard let object = unsafe object else { return nil }
-    self.object = unsafe object
+    unsafe self.object = unsafe object
   }
 
   /// Takes another reference to `object`.

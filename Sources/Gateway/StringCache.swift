@@ -114,7 +114,8 @@ internal import Glibc
   /// `HTTP_USER_AGENT` for `User-Agent`. Not interned: newer interpreters would never free it.
   static func makeKey(_ name: UnsafeBufferPointer<UInt8>) -> PythonObject? {
     var bytes: [UInt8] = Array("HTTP_".utf8)
-    for unsafebyte in unsafe name {
+    for index in 0..<name.count {
+      let byte = unsafe name[index]
       switch byte {
       case 0x2D: bytes.append(0x5F)
       case 0x61...0x7A: bytes.append(byte & 0xDF)
