@@ -30,6 +30,7 @@ extension ServerSettings {
         "the settings that plimsoll hands over are cut off; install one release of all programs",
         exitCode: .internalError)
     }
+    var missing = Set(SettingsTable.all.filter { !$0.isRepeatable }.map(\.name))
     while let name = fields.popFirst(), let value = fields.popFirst() {
       let name = String(decoding: name, as: UTF8.self)
       let text = String(decoding: value, as: UTF8.self)
@@ -38,11 +39,17 @@ extension ServerSettings {
           "plimsoll handed over the setting \"\(name)\", which this plimsolld does not know; "
             + "install one release of all programs", exitCode: .internalError)
       }
+      missing.remove(name)
       do throws(ValueProblem) {
         try definition.apply(text, to: &self, source: .encoded)
       } catch {
         throw UsageError(error.sentence(about: text, at: "the setting \(name)", for: definition))
       }
+    }
+    if let name = missing.first {
+      throw UsageError(
+        "plimsoll handed over no setting \"\(name)\"; install one release of all programs",
+        exitCode: .internalError)
     }
   }
 

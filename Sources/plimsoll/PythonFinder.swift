@@ -52,7 +52,8 @@ struct FoundPython {
         exitCode: .python)
     }
     path = found
-    origin = .decided("python3 on PATH, as no virtual environment is active or next to the application")
+    origin = .decided(
+      "python3 on PATH, as no virtual environment is active or next to the application")
   }
 
   /// What `--python` names: an environment's directory, a file, or a program on PATH.

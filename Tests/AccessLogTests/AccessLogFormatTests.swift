@@ -13,12 +13,10 @@ import Testing
     ("%{canonical}p %{local}p %{remote}p", "8080 8080 55001"), ("%P %{pid}P", "4711 4711"),
     ("%q", "?x=1&y=2"), ("%r", "GET /a%20b/c?x=1&y=2 HTTP/1.1"), ("%s %>s %<s", "200 200 200"),
     ("%T %{s}T %{ms}T %{us}T", "2 2 2345 2345678"), ("%u", "-"), ("%U", "/a b/c"),
-    ("%v %V", "example.org example.org"), ("%X", "-"), ("%%", "%"), ("%O", "1311"), ("%R", "-"),
-    ("%t", "[22/Nov/2026:20:41:00 +0000]"), ("a\\tb\\\\c\\x", "a\tb\\c\\x".self),
+    ("%v %V", "example.org example.org"), ("%X", "-"), ("%%", "%"), ("%O", "1314"), ("%R", "-"),
+    ("%t", "[22/Nov/2026:20:41:00 +0000]"), ("%%a\\tb\\\\c\\x", "%a\tb\\c\\x"),
   ])
   func directive(format: String, line: String) throws {
-    let format = format.contains("%") ? format : "%%" + format
-    let line = format.hasPrefix("%%a") ? "%" + line : line
     #expect(try SampleRequest().render(format) == line)
   }
 
@@ -27,9 +25,9 @@ import Testing
     let agents = "\"http://here/\" \"curl/8\""
     #expect(try SampleRequest().render("common") == "\(start) 1234")
     #expect(try SampleRequest().render("combined") == "\(start) 1234 \(agents)")
-    #expect(try SampleRequest().render("combinedio") == "\(start) 1234 \(agents) 100 1311")
+    #expect(try SampleRequest().render("combinedio") == "\(start) 1234 \(agents) 100 1314")
     #expect(
-      try SampleRequest().render("vhost_combined") == "example.org:8080 \(start) 1311 \(agents)")
+      try SampleRequest().render("vhost_combined") == "example.org:8080 \(start) 1314 \(agents)")
   }
 
   @Test func lineEndsWithNewline() throws {
@@ -150,7 +148,7 @@ import Testing
       $0.keepAliveRequests = 7
       $0.receivedBytes = 5000
     }
-    #expect(try request.render("%X %R %k %I %S") == "+ static 7 5000 6311")
+    #expect(try request.render("%X %R %k %I %S") == "+ static 7 5000 6314")
     request.change = {
       $0.aborted = true
       $0.keptAlive = true

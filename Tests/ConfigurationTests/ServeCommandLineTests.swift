@@ -53,7 +53,8 @@ import Testing
         .internet(host: "::1", port: 81),
       ])
     #expect(try parse("-e", "A=1", "--env", "B=x=y").settings.environment == ["A=1", "B=x=y"])
-    #expect(try parse("--pythonpath", "a,b", "--pythonpath=c").settings.pythonPath == ["a", "b", "c"])
+    #expect(
+      try parse("--pythonpath", "a,b", "--pythonpath=c").settings.pythonPath == ["a", "b", "c"])
     #expect(
       try parse("--static", "/s/=dir=1", "--static=/=/srv").settings.staticMounts
         == ["/s=dir=1", "/=/srv"])
@@ -81,9 +82,10 @@ import Testing
     #expect(settings.accessLogfile == "-")
     #expect(settings.errorLogfile == "err")
     #expect(settings.serverTokens == "")
-    #expect([settings.pidFile, settings.user, settings.group, settings.processName] == [
-      "pid", "www", "33", "site",
-    ])
+    #expect(
+      [settings.pidFile, settings.user, settings.group, settings.processName] == [
+        "pid", "www", "33", "site",
+      ])
     #expect(settings.limitRequestFieldSize == 100)
   }
 
@@ -99,35 +101,40 @@ import Testing
     #expect(try parse("-w1", "--", "--app").settings.application == "--app")
   }
 
-  @Test(arguments: [
-    (["--worker", "1"], "--worker is not an option of plimsoll serve; did you mean --workers?"),
-    (["--access-log", "1"], "--access-logfile?"), (["--timout", "1"], "--timeout?"),
-    (["--no-prelaod"], "--no-preload?"), (["--statik"], "--static?"), (["--chdri"], "--chdir?"),
-    (["--quite-different"], "--help"), (["-z"], "-z is not an option"),
-    (["--no-workers"], "--no-workers is not an option"),
-    (["--worker-class", "gevent"], "--threads"), (["-kgevent"], "--threads"),
-    (["--config=x.py"], "no configuration file"), (["-c", "x"], "no configuration file"),
-    (["--certfile", "x"], "TLS"), (["-D"], "systemd"), (["--port", "80"], "--bind"),
-    (["--application", "x"], "is not an option"),
-    (["--workers"], "--workers has no value; give a whole number from 1 to 1000"),
-    (["--workers", "--threads", "4"], "--workers has no value"),
-    (["--workers", "many"], "--workers \"many\" is not a whole number; give a whole number from 1"),
-    (["-w0"], "-w \"0\" is out of range; give a whole number from 1 to 1000"),
-    (["-w", "-1"], "-w \"-1\" is out of range"), (["--workers="], "is not a whole number"),
-    (["--preload=maybe"], "neither on nor off"), (["--help=me"], "takes no value"),
-    (["--no-preload=on"], "takes no value"), (["--log-level", "loud"], "crit, error, warn"),
-    (["--umask", "999"], "is not octal"), (["--umask", "1000"], "is out of range"),
-    (["--env", "X"], "has no name and value; give NAME=VALUE"), (["--env", "=X"], "NAME=VALUE"),
-    (["--static", "x"], "does not begin with a slash; give /url=directory"),
-    (["--static", "/x"], "names no directory"), (["--static", "/x="], "names no directory"),
-    (["--static", "/a//b=d"], "empty, . or .."), (["--static", "/../b=d"], "empty, . or .."),
-    (["--static", "/a?b=d"], "percent-encode"), (["--chdir", ""], "is empty"),
-    (["--pythonpath", "a,,b"], "empty path"), (["--access-logformat", "combind"], "did you mean combined?"),
-    (["--access-logformat", "%Q"], "\"%Q\" at position 1"), (["--bind", "x"], "has no port"),
-    (["--keep-alive", "5x"], "is not a duration; give seconds, or a number with ms, s, m or h"),
-    (["a", "b"], "\"b\" is a second application after \"a\""),
-    (["--server-tokens", "OS"], "give one of prod, min, none"),
-  ] as [([String], String)])
+  @Test(
+    arguments: [
+      (["--worker", "1"], "--worker is not an option of plimsoll serve; did you mean --workers?"),
+      (["--access-log", "1"], "--access-logfile?"), (["--timout", "1"], "--timeout?"),
+      (["--no-prelaod"], "--no-preload?"), (["--statik"], "--static?"), (["--chdri"], "--chdir?"),
+      (["--quite-different"], "--help"), (["-z"], "-z is not an option"),
+      (["--no-workers"], "--no-workers is not an option"),
+      (["--worker-class", "gevent"], "--threads"), (["-kgevent"], "--threads"),
+      (["--config=x.py"], "no configuration file"), (["-c", "x"], "no configuration file"),
+      (["--certfile", "x"], "TLS"), (["-D"], "systemd"), (["--port", "80"], "--bind"),
+      (["--application", "x"], "is not an option"),
+      (["--workers"], "--workers has no value; give a whole number from 1 to 1000"),
+      (["--workers", "--threads", "4"], "--workers has no value"),
+      (
+        ["--workers", "many"],
+        "--workers \"many\" is not a whole number; give a whole number from 1"
+      ),
+      (["-w0"], "-w \"0\" is out of range; give a whole number from 1 to 1000"),
+      (["-w", "-1"], "-w \"-1\" is out of range"), (["--workers="], "is not a whole number"),
+      (["--preload=maybe"], "neither on nor off"), (["--help=me"], "takes no value"),
+      (["--no-preload=on"], "takes no value"), (["--log-level", "loud"], "crit, error, warn"),
+      (["--umask", "999"], "is not octal"), (["--umask", "1000"], "is out of range"),
+      (["--env", "X"], "has no name and value; give NAME=VALUE"), (["--env", "=X"], "NAME=VALUE"),
+      (["--static", "x"], "does not begin with a slash; give /url=directory"),
+      (["--static", "/x"], "names no directory"), (["--static", "/x="], "names no directory"),
+      (["--static", "/a//b=d"], "empty, . or .."), (["--static", "/../b=d"], "empty, . or .."),
+      (["--static", "/a?b=d"], "percent-encode"), (["--chdir", ""], "is empty"),
+      (["--pythonpath", "a,,b"], "empty path"),
+      (["--access-logformat", "combind"], "did you mean combined?"),
+      (["--access-logformat", "%Q"], "\"%Q\" at position 1"), (["--bind", "x"], "has no port"),
+      (["--keep-alive", "5x"], "is not a duration; give seconds, or a number with ms, s, m or h"),
+      (["a", "b"], "\"b\" is a second application after \"a\""),
+      (["--server-tokens", "OS"], "give one of prod, min, none"),
+    ] as [([String], String)])
   func refused(words: [String], needle: String) {
     let message = message(words)
     #expect(message.contains(needle), "\(message)")

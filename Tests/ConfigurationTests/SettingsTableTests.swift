@@ -123,14 +123,16 @@ import Testing
   }
 
   @Test func referencePageIsFresh() {
-    let page = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
+    let page =
+      #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
       + "/docs/reference/settings.md"
     let command = "plimsoll serve --print-settings-reference > docs/reference/settings.md"
     #expect(Self.contents(page) == ReferencePage.settings, "outdated; run: \(command)")
   }
 
   @Test func exitCodesAreDocumented() {
-    let page = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
+    let page =
+      #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
       + "/docs/reference/exit-codes.md"
     for code in ExitCode.allCases {
       #expect(Self.contents(page).contains("| \(code.rawValue) |"))

@@ -4,11 +4,12 @@ import Testing
 @testable import Configuration
 
 @Suite struct ValueTextTests {
-  @Test(arguments: [
-    ("0", 0), ("30", 30_000), ("1.5", 1500), ("0.001", 1), ("500ms", 500), ("1.000s", 1000),
-    ("2m", 120_000), ("0.5h", 1_800_000), ("24h", 86_400_000), ("0.0000005h", nil),
-    ("9223372036854775.807", Int64.max), ("9223372036854775807ms", Int64.max),
-  ] as [(String, Int64?)])
+  @Test(
+    arguments: [
+      ("0", 0), ("30", 30_000), ("1.5", 1500), ("0.001", 1), ("500ms", 500), ("1.000s", 1000),
+      ("2m", 120_000), ("0.5h", 1_800_000), ("24h", 86_400_000), ("0.0000005h", nil),
+      ("9223372036854775.807", Int64.max), ("9223372036854775807ms", Int64.max),
+    ] as [(String, Int64?)])
   func duration(text: String, ms: Int64?) {
     #expect((try? DurationText.parse(text)) == ms)
   }
@@ -27,10 +28,12 @@ import Testing
     #expect(try DurationText.parse(DurationText.encodeBare(ms)) == ms)
   }
 
-  @Test(arguments: [
-    ("0", 0), ("8190", 8190), ("1K", 1024), ("1k", 1024), ("3M", 3_145_728), ("1g", 1_073_741_824),
-    ("8589934591G", 9_223_372_035_781_033_984),
-  ] as [(String, Int64)])
+  @Test(
+    arguments: [
+      ("0", 0), ("8190", 8190), ("1K", 1024), ("1k", 1024), ("3M", 3_145_728),
+      ("1g", 1_073_741_824),
+      ("8589934591G", 9_223_372_035_781_033_984),
+    ] as [(String, Int64)])
   func size(text: String, bytes: Int64) throws {
     #expect(try SizeText.parse(text) == bytes)
     #expect(try SizeText.parse(SizeText.encode(bytes)) == bytes)
@@ -50,20 +53,21 @@ import Testing
     #expect(octalText(0o1777) == "01777")
   }
 
-  @Test(arguments: [
-    ("127.0.0.1:8000", .internet(host: "127.0.0.1", port: 8000)),
-    ("localhost:0", .internet(host: "localhost", port: 0)),
-    ("tcp://host:1", .internet(host: "host", port: 1)),
-    (":80", .internet(host: "0.0.0.0", port: 80)), ("80", .internet(host: "0.0.0.0", port: 80)),
-    ("*:80", .internet(host: "0.0.0.0", port: 80)),
-    ("[::1]:65535", .internet(host: "::1", port: 65_535)),
-    ("[fe80::1%eth0]:80", .internet(host: "fe80::1%eth0", port: 80)),
-    ("unix:/run/a.sock", .unix(path: "/run/a.sock", mode: 0o660)),
-    ("unix:///run/a.sock", .unix(path: "/run/a.sock", mode: 0o660)),
-    ("unix:a?mode=0600", .unix(path: "a", mode: 0o600)),
-    ("unix:a?mode=1?mode=777", .unix(path: "a?mode=1", mode: 0o777)),
-    ("fd://3", .inherited(3)),
-  ] as [(String, BindAddress)])
+  @Test(
+    arguments: [
+      ("127.0.0.1:8000", .internet(host: "127.0.0.1", port: 8000)),
+      ("localhost:0", .internet(host: "localhost", port: 0)),
+      ("tcp://host:1", .internet(host: "host", port: 1)),
+      (":80", .internet(host: "0.0.0.0", port: 80)), ("80", .internet(host: "0.0.0.0", port: 80)),
+      ("*:80", .internet(host: "0.0.0.0", port: 80)),
+      ("[::1]:65535", .internet(host: "::1", port: 65_535)),
+      ("[fe80::1%eth0]:80", .internet(host: "fe80::1%eth0", port: 80)),
+      ("unix:/run/a.sock", .unix(path: "/run/a.sock", mode: 0o660)),
+      ("unix:///run/a.sock", .unix(path: "/run/a.sock", mode: 0o660)),
+      ("unix:a?mode=0600", .unix(path: "a", mode: 0o600)),
+      ("unix:a?mode=1?mode=777", .unix(path: "a?mode=1", mode: 0o777)),
+      ("fd://3", .inherited(3)),
+    ] as [(String, BindAddress)])
   func address(text: String, address: BindAddress) throws {
     #expect(try BindAddress(parsing: text) == address)
     #expect(try BindAddress(parsing: address.description) == address)
@@ -85,14 +89,15 @@ import Testing
     #expect(throws: ValueProblem.self) { try BindAddress(parsing: "unix:\(longest)p") }
   }
 
-  @Test(arguments: [
-    ("header=20-40,MinRate=500 body=20,MinRate=500", [20_000, 40_000, 500, 20_000, 0, 500]),
-    ("header=10", [10_000, 10_000, 0, 20_000, 0, 500]),
-    ("body=0", [20_000, 40_000, 500, 0, 0, 0]),
-    ("Header=5,minrate=1", [5000, 0, 1, 20_000, 0, 500]),
-    ("body=10-30,MinRate=1000", [20_000, 40_000, 500, 10_000, 30_000, 1000]),
-    ("header=500ms-2s,MinRate=7", [500, 2000, 7, 20_000, 0, 500]),
-  ] as [(String, [Int64])])
+  @Test(
+    arguments: [
+      ("header=20-40,MinRate=500 body=20,MinRate=500", [20_000, 40_000, 500, 20_000, 0, 500]),
+      ("header=10", [10_000, 10_000, 0, 20_000, 0, 500]),
+      ("body=0", [20_000, 40_000, 500, 0, 0, 0]),
+      ("Header=5,minrate=1", [5000, 0, 1, 20_000, 0, 500]),
+      ("body=10-30,MinRate=1000", [20_000, 40_000, 500, 10_000, 30_000, 1000]),
+      ("header=500ms-2s,MinRate=7", [500, 2000, 7, 20_000, 0, 500]),
+    ] as [(String, [Int64])])
   func readTimeout(text: String, values: [Int64]) throws {
     var settings = ServerSettings()
     try settings.setReadTimeout(text)

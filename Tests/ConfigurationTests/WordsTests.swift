@@ -29,24 +29,27 @@ import Testing
         == "; did you mean abd, abe or abf?")
   }
 
-  @Test(arguments: [
-    ("mysite", .module(name: "mysite", callable: nil)),
-    ("my.site:app.wsgi", .module(name: "my.site", callable: "app.wsgi")),
-    ("mysite.wsgi", .module(name: "mysite.wsgi", callable: nil)),
-    ("mysite.wsgi:application", .module(name: "mysite.wsgi", callable: "application")),
-    ("my-site.wsgi", .file(path: "my-site.wsgi", callable: nil)),
-    ("./mysite.wsgi", .file(path: "./mysite.wsgi", callable: nil)),
-    ("app.py", .file(path: "app.py", callable: nil)),
-    ("/srv/app.py:create", .file(path: "/srv/app.py", callable: "create")),
-    ("dir/script", .file(path: "dir/script", callable: nil)),
-    ("dir/a:b c.py", .file(path: "dir/a:b c.py", callable: nil)),
-    ("größe:ä", .module(name: "größe", callable: "ä")),
-  ] as [(String, ApplicationReference)])
+  @Test(
+    arguments: [
+      ("mysite", .module(name: "mysite", callable: nil)),
+      ("my.site:app.wsgi", .module(name: "my.site", callable: "app.wsgi")),
+      ("mysite.wsgi", .module(name: "mysite.wsgi", callable: nil)),
+      ("mysite.wsgi:application", .module(name: "mysite.wsgi", callable: "application")),
+      ("my-site.wsgi", .file(path: "my-site.wsgi", callable: nil)),
+      ("./mysite.wsgi", .file(path: "./mysite.wsgi", callable: nil)),
+      ("app.py", .file(path: "app.py", callable: nil)),
+      ("/srv/app.py:create", .file(path: "/srv/app.py", callable: "create")),
+      ("dir/script", .file(path: "dir/script", callable: nil)),
+      ("dir/a:b c.py", .file(path: "dir/a:b c.py", callable: nil)),
+      ("größe:ä", .module(name: "größe", callable: "ä")),
+    ] as [(String, ApplicationReference)])
   func application(text: String, reference: ApplicationReference) throws {
     #expect(try ApplicationReference(parsing: text) == reference)
   }
 
-  @Test(arguments: ["", ":app", "my-site", "my site:app", "app:create()", "app:1x", "a..b", "1a", "app:"])
+  @Test(arguments: [
+    "", ":app", "my-site", "my site:app", "app:create()", "app:1x", "a..b", "1a", "app:",
+  ])
   func noApplication(text: String) {
     #expect(throws: UsageError.self) { try ApplicationReference(parsing: text) }
   }
