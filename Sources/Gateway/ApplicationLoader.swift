@@ -93,7 +93,10 @@ public enum ApplicationLoader {
       last = missing[missing.index(after: dot)...]
     }
     let found = moduleNames(in: container)
-    let nearest = Suggestion.nearest(to: String(last), among: found)
+    let scripts = entries(of: here).filter { $0.hasSuffix(".wsgi") }.sorted()
+    let nearest =
+      Suggestion.nearest(to: String(last), among: found)
+      + Suggestion.nearest(to: module, among: scripts)
     var message = "The module `\(missing)` of the application was not found in `\(container)` "
     message += "or elsewhere on sys.path"
     if !nearest.isEmpty {
@@ -176,7 +179,9 @@ public enum ApplicationLoader {
 
   private static func absolutePath(of path: String) throws(ApplicationLoadFailure) -> String {
     let directory = currentDirectory()
-    let full = path.hasPrefix("/") ? path : "\(directory)/\(path)"
+    var relative = path[...]
+    while relative.hasPrefix("./") { relative = relative.dropFirst(2) }
+    let full = path.hasPrefix("/") ? path : "\(directory)/\(relative)"
     var status = stat()
     if unsafe stat(full, &status) != 0 {
       let reason = SystemCallError("stat").reason

@@ -75,7 +75,7 @@ struct PythonFailure: ~Copyable {
     guard let first = attribute("__traceback__", gil) else { return }
     var place = first
     while unsafe place.object != plimsoll_none(), Self.isImportFrame(place, gil),
-      let next = place.attribute("tb_next", gil), unsafe next.object != plimsoll_none()
+      let next = place.attribute("tb_next", gil)
     {
       place = next
     }

@@ -46,7 +46,8 @@ enum ResponseBody {
     } else if unsafe result == plimsoll_none() || plimsoll_is_bytes(result) != 0
       || plimsoll_is_str(result) != 0
     {
-      let type = unsafe Python.typeName(of: result, gil)
+      let isNone = unsafe result == plimsoll_none()
+      let type = isNone ? "None" : unsafe Python.typeName(of: result, gil)
       return .broken("returned \(type) instead of an iterable of bytes, such as a list")
     }
     return unsafe iterate(result, exchange, handler, gil)
