@@ -13,6 +13,7 @@ enum ErrorStream {
   /// Threads with an unfinished line; one more has its text written at once.
   static let threadLimit = 64
 
+  // Written once, in the mold, before any other thread is there.
   nonisolated(unsafe) private static var type: PythonObject?
   // Both guarded by the GIL.
   nonisolated(unsafe) private static var pending: [UInt: [UInt8]] = [:]

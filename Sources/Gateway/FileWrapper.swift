@@ -7,6 +7,8 @@ internal import Glibc
 /// As an iterable it reads blocks. Returned unchanged by the application, and where it wraps a
 /// regular file of the `io` module, its descriptor is given to the server instead.
 enum FileWrapper {
+  // All are written once, in the mold, before any other thread is there.
+
   /// The type; nil before ``prepare(_:)``.
   nonisolated(unsafe) private(set) static var type: PythonObject?
   nonisolated(unsafe) private static var readName: PythonObject?

@@ -9,6 +9,7 @@ internal import Server
 ///
 /// After its request every method raises ValueError. Without the GIL while it waits for the client.
 enum InputStream {
+  // Written once, in the mold, before any other thread is there.
   nonisolated(unsafe) private static var type: PythonObject?
 
   /// Makes the type; once, in the mold, before ``make(_:)``.

@@ -16,6 +16,9 @@ enum ResponseBody {
     case broken(String)
   }
 
+  /// Blocks up to this size are sent with the GIL held: giving it up and taking it again would cost
+  /// more than the copy into the socket.
+  static let heldLimit = 65_536
   /// A list of several blocks is joined up to this size: bytes.
   static let joinLimit = 262_144
 
@@ -65,7 +68,9 @@ enum ResponseBody {
   private static func send(
     _ bytes: UnsafeRawBufferPointer, _ exchange: Exchange, _ handler: HandlerThread
   ) -> SendOutcome {
-    var outcome = unsafe exchange.send(bytes)
+    var outcome =
+      bytes.count > Self.heldLimit
+      ? handler.waiting { unsafe exchange.send(bytes) } : unsafe exchange.send(bytes)
     while outcome == .wouldBlock {
       outcome = handler.waiting { exchange.waitUntilSent() }
     }
@@ -91,7 +96,12 @@ enum ResponseBody {
     with block: PythonObject, _ exchange: Exchange, _ handler: HandlerThread
   ) {
     unsafe Py_IncRef(block)
-    let isKept = unsafe exchange.finish(with: contents(block), owner: OpaquePointer(block))
+    let bytes = unsafe contents(block)
+    let owner = OpaquePointer(block)
+    let isKept =
+      bytes.count > Self.heldLimit
+      ? handler.waiting { unsafe exchange.finish(with: bytes, owner: owner) }
+      : unsafe exchange.finish(with: bytes, owner: owner)
     handler.takeGIL()
     handler.bodyIsComplete = true
     if !isKept { unsafe Py_DecRef(block) }
@@ -170,9 +180,11 @@ enum ResponseBody {
   ) -> Bool {
     let declared = exchange.declaredLength
     let count = declared >= 0 ? min(region.count, declared) : region.count
-    guard exchange.finish(file: region.descriptor, offset: region.offset, count: count) else {
-      return false
+    // Without the GIL: the file may have to come from a disk.
+    let isTaken = handler.waiting {
+      exchange.finish(file: region.descriptor, offset: region.offset, count: count)
     }
+    guard isTaken else { return false }
     handler.takeGIL()
     handler.bodyIsComplete = true
     handler.fileBytes = count

@@ -8,6 +8,7 @@ internal import Server
 /// Both are builtin functions whose `self` is a link to the ``HandlerThread``; they are used again
 /// for every request of a thread unless the application keeps them.
 enum StartResponse {
+  // Both are written once, in the mold, before any other thread is there.
   nonisolated(unsafe) private static var linkType: PythonObject?
   nonisolated(unsafe) private static var methods: UnsafeMutablePointer<PyMethodDef>?
 
