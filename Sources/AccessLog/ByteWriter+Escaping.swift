@@ -2,8 +2,8 @@
 internal import Bytes
 
 extension ByteWriter {
-  /// Appends one byte as httpd's ap_escape_logitem does: `\"`, `\\`, `\b`, `\n`, `\r`, `\t`, `\v`, and
-  /// `\xhh` for every other byte that is not printable ASCII. Allocates: never.
+  /// Appends one byte as httpd's ap_escape_logitem does: `\"`, `\\`, `\b`, `\n`, `\r`, `\t`, `\v`,
+  /// and `\xhh` for every other byte that is not printable ASCII. Allocates: never.
   mutating func append(escaped byte: UInt8) {
     guard byte.needsEscape else { return append(byte) }
     append(UInt8(ascii: "\\"))

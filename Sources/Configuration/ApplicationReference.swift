@@ -9,8 +9,8 @@ public enum ApplicationReference: Equatable, Sendable {
 
   /// Reads `module`, `module:callable`, `path/to/file.wsgi`, `file.py:callable`.
   ///
-  /// It is a file where it holds a slash, ends in `.py`, or ends in `.wsgi` and is no module's name.
-  /// `mysite.wsgi` can be both, Django's module and a script: only the directory can tell.
+  /// It is a file where it holds a slash, ends in `.py`, or ends in `.wsgi` and is no module's
+  /// name. `mysite.wsgi` can be both, Django's module and a script: only the directory can tell.
   /// A callable may be an attribute of an attribute.
   /// - Throws: a sentence; exit code ``ExitCode/usage``.
   public init(parsing text: String) throws(UsageError) {

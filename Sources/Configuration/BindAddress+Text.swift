@@ -1,12 +1,13 @@
 // BindAddress+Text: addresses as people write them after --bind. Pure.
 
 extension BindAddress: CustomStringConvertible {
-  /// Permission bits of a Unix socket unless `?mode=` says otherwise: its user and its group. A front
-  /// server of another user joins the group; a world-writable socket would let every local
+  /// Permission bits of a Unix socket unless `?mode=` says otherwise: its user and its group. A
+  /// front server of another user joins the group; a world-writable socket would let every local
   /// user past the front.
   public static let defaultUnixMode: UInt32 = 0o660
 
-  /// Reads `host:port`, `:port`, `port`, `[ipv6]:port`, `unix:PATH`, `unix:PATH?mode=0660`, `fd://N`.
+  /// Reads `host:port`, `:port`, `port`, `[ipv6]:port`, `unix:PATH`, `unix:PATH?mode=0660`,
+  /// `fd://N`.
   ///
   /// A port alone means all IPv4 addresses, as in Apache's `Listen` and in gunicorn.
   /// - Throws: the end of a sentence that begins with the address.

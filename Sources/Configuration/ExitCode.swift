@@ -1,6 +1,7 @@
 // ExitCode: how the programs say why they ended. Pure.
 
-/// Exit codes of `plimsoll`, `plimsolld` and the processes below it; `docs/reference/exit-codes.md`.
+/// Exit codes of `plimsoll`, `plimsolld` and the processes below it;
+/// `docs/reference/exit-codes.md`.
 public enum ExitCode: Int32, CaseIterable, Sendable {
   /// Ended as asked.
   case ok = 0

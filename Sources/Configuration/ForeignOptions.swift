@@ -1,4 +1,5 @@
-// ForeignOptions: options of other servers that Plimsoll does not have, and what to do instead. Pure.
+// ForeignOptions: options of other servers that Plimsoll does not have, and what to do instead.
+// Pure.
 
 /// Answers for people who come with another server's command line.
 enum ForeignOptions {

@@ -13,7 +13,7 @@ public enum ReferencePage {
 
       - **Times** are seconds, with decimals where needed, or a number with `ms`, `s`, `m` or `h`:
         `30`, `1.5`, `500ms`, `2m`.
-      - **Sizes** are bytes, or a whole number with `K`, `M` or `G` (1024, 1024², 1024³): `8190`, `64K`.
+      - **Sizes** are bytes, or a whole number with `K`, `M` or `G`, powers of 1024: `8190`, `64K`.
       - **Paths** that are relative start from `--chdir`, else from where the command was started.
       - A setting that is given twice has its last value; a repeatable one has all of them.
       - A value stands after a space or an equals sign: `--workers 4`, `--workers=4`, `-w 4`, `-w4`.

@@ -62,8 +62,8 @@ extension ServerSettings {
     }
   }
 
-  /// `path` as seen from `directory`, without `.` parts and doubled slashes. `..` stays: what it means
-  /// depends on symbolic links.
+  /// `path` as seen from `directory`, without `.` parts and doubled slashes. `..` stays: what it
+  /// means depends on symbolic links.
   public static func absolutePath(_ path: String, from directory: String) -> String {
     let joined = path.hasPrefix("/") ? path : "\(directory)/\(path)"
     let parts = joined.split(separator: "/").filter { $0 != "." }

@@ -17,7 +17,8 @@ public enum BindAddress: Equatable, Sendable {
 public struct ServerSettings: Equatable, Sendable {
   // MARK: what is served
 
-  /// The application as typed: `module`, `module:callable`, or an absolute path, with `:callable` or not.
+  /// The application as typed: `module`, `module:callable`, or an absolute path, with `:callable`
+  /// or not.
   public var application = ""
   /// Working directory, absolute; empty: stay.
   public var chdir = ""
@@ -36,7 +37,8 @@ public struct ServerSettings: Equatable, Sendable {
   public var binds: [BindAddress] = [.internet(host: "127.0.0.1", port: 8000)]
   /// Connections the kernel holds until they are accepted, per address.
   public var backlog = 511
-  /// Directories served without Python, each `/url=dir`; no slash at the end of the URL but for `/`.
+  /// Directories served without Python, each `/url=dir`; no slash at the end of the URL but for
+  /// `/`.
   public var staticMounts: [String] = []
   /// Whether static files may be reached through symbolic links.
   public var staticFollowsSymlinks = false

@@ -53,8 +53,8 @@ extension SettingDefinition {
     }
   }
 
-  /// The values of the setting as texts that ``apply(_:to:source:)`` reads; one for a setting that is
-  /// not repeatable.
+  /// The values of the setting as texts that ``apply(_:to:source:)`` reads; one for a setting that
+  /// is not repeatable.
   func texts(in settings: ServerSettings) -> [String] {
     switch kind {
     case .flag(let field): [settings[keyPath: field] ? "on" : "off"]

@@ -67,8 +67,8 @@ public enum SettingGroup: String, CaseIterable, Sendable {
 
 /// One setting: all that is known of it, in one place.
 ///
-/// The option parser, `--help`, `--print-config`, the form in which settings travel to `plimsolld`, and
-/// `docs/reference/settings.md` come from these and from nothing else.
+/// The option parser, `--help`, `--print-config`, the form in which settings travel to `plimsolld`,
+/// and `docs/reference/settings.md` come from these and from nothing else.
 public struct SettingDefinition: Sendable {
   /// Name in `--print-config` and in the encoded form; the first long option, where there is one.
   public var name: String

@@ -1,6 +1,7 @@
 // SettingsTable: the one table of settings. Pure.
 //
-// To add a setting: a field of ServerSettings, a row here, `plimsoll serve --print-settings-reference
+// To add a setting: a field of ServerSettings, a row here, `plimsoll serve
+// --print-settings-reference
 // > docs/reference/settings.md`. Options are called as in gunicorn where they mean the same.
 
 /// All settings, in the order in which they are shown.
@@ -9,7 +10,8 @@ public enum SettingsTable {
   public static let all: [SettingDefinition] =
     application + addresses + processes + limits + times + operation + logs
 
-  /// The positional argument of `plimsoll serve`: encoded and printed like a setting, but no option.
+  /// The positional argument of `plimsoll serve`: encoded and printed like a setting, but no
+  /// option.
   public static let applicationName = "application"
 
   /// The row called `name`, which is no alias.
@@ -131,7 +133,7 @@ public enum SettingsTable {
       .largeSize(\.limitRequestBody, 1...1_099_511_627_776), "SIZE", in: .limits,
       help: "Longest request body; a longer one gets 413.",
       reason:
-        "Apache's default since 2.4.53. Apache's 0, no limit, does not exist: everything is bounded."
+        "Apache's default since 2.4.53. Its 0, no limit, does not exist: all is bounded."
     ),
     SettingDefinition(
       "body-memory", .size(\.bodyMemoryBytes, 4096...1_073_741_824), "SIZE", in: .limits,

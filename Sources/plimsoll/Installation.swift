@@ -10,7 +10,8 @@ struct Installation {
 
   /// Looks relative to this program: the installed layout first, then a build directory.
   ///
-  /// - Throws: a sentence; exit code ``ExitCode/internalError``, or ``ExitCode/python`` for the extension.
+  /// - Throws: a sentence; exit code ``ExitCode/internalError``, or ``ExitCode/python`` for the
+  ///   extension.
   init() throws(UsageError) {
     guard let program = FileFacts.resolved("/proc/self/exe") else {
       throw UsageError(

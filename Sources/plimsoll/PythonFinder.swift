@@ -12,8 +12,8 @@ struct FoundPython {
   /// Names that people give to the virtual environment of a project.
   private static let environmentNames = [".venv", "venv", "env"]
 
-  /// Looks for the interpreter: what was asked for, else the active virtual environment's, else that
-  /// of an environment next to the application, else python3 on PATH.
+  /// Looks for the interpreter: what was asked for, else the active virtual environment's, else
+  /// that of an environment next to the application, else python3 on PATH.
   ///
   /// - Parameter asked: value of `--python`; empty where it was not given.
   /// - Parameter directories: where the application is, nearest first.

@@ -20,7 +20,8 @@ enum ServeCommand {
     case .checkConfig:
       try requireApplication(commandLine)
       try settle(&commandLine)
-      return Terminal.complain("The settings are right, and everything they name exists.")
+      return Terminal.complain(
+        "The settings are right. Whether the application can be imported shows at the start.")
     case .serve:
       try requireApplication(commandLine)
       let typed = commandLine.settings.application

@@ -10,7 +10,8 @@ enum UsableCPUs {
     return max(count, 1)
   }
 
-  /// The CPUs of `Cpus_allowed_list: 0-3,8` in proc_pid_status(5); 1 where the kernel does not tell.
+  /// The CPUs of `Cpus_allowed_list: 0-3,8` in proc_pid_status(5); 1 where the kernel does not
+  /// tell.
   private static var affinity: Int {
     let status = SmallFile.text("/proc/self/status", mostBytes: 65_536) ?? ""
     let key = "Cpus_allowed_list:"
