@@ -117,16 +117,21 @@ def _request_all(connections):
     """One request on each connection, answered completely."""
     for connection in connections:
         connection.sendall(REQUEST)
-    waiting = {connection: b"" for connection in connections}
+    waiting = {connection.fileno(): (connection, bytearray()) for connection in connections}
+    poll = select.poll()
+    for number in waiting:
+        poll.register(number, select.POLLIN)
     end = time.monotonic() + 10
     while waiting:
-        ready, _, _ = select.select(list(waiting), [], [], max(0, end - time.monotonic()))
+        ready = poll.poll(max(0, end - time.monotonic()) * 1000)
         if not ready:
             raise CannotStart(f"{len(waiting)} of {len(connections)} connections got no answer")
-        for connection in ready:
+        for number, _ in ready:
+            connection, answer = waiting[number]
             block = connection.recv(65536)
             if not block:
                 raise CannotStart("the server closed an idle connection")
-            waiting[connection] += block
-            if waiting[connection].endswith(b"Hello, world!\n"):
-                del waiting[connection]
+            answer += block
+            if answer.endswith(b"Hello, world!\n"):
+                poll.unregister(number)
+                del waiting[number]

@@ -41,7 +41,8 @@ def _circumstances(cores, seconds, load):
         f"| when | {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC, took {seconds:.0f} s |",
         f"| command | `{commands}` |",
         f"| machine | {cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores,"
-        f" {total / 1048576:.0f} GiB; load average before the run: {load:.1f} |",
+        f" {total / 1048576:.0f} GiB; load average before the run: {load:.1f}"
+        f"{' (busy: expect noise)' if load > 0.5 else ''} |",
         f"| system | {release}, Linux {platform.release()} |",
         f"| pinned | server to core {cores[0]}, client to core {cores[1]} |",
         f"| Python | {_first_line([str(PYTHON), '--version'])} for all |",

@@ -22,6 +22,7 @@ import report
 from servers import CONTENDERS, HELLO, ROOT, CannotStart, Place, Running, free_port
 
 BODY = b"Hello, world!\n"
+BUSY = 0.5  # load average above which others disturb a measurement
 ERRORS = ("connect", "read", "write", "status", "timeout")
 
 
@@ -138,6 +139,8 @@ def main():
     rounds = {key: [] for key in options.servers}
     failures = {}
     began, load = time.time(), os.getloadavg()[0]
+    if load > BUSY:
+        print(f"The machine is busy (load average {load:.1f}): expect noise.", file=sys.stderr)
     for number in range(options.rounds):
         for key in options.servers:
             if key in failures:
