@@ -45,7 +45,9 @@ def test_closed_in_1_0(responding):
         connection.expect_end()
 
 
-def test_kept_alive_in_1_0_where_asked_for(responding):
+def test_kept_alive_in_1_0_where_asked_for(shared_server):
+    """Only where the length is known, so not inside the validator."""
+    responding = shared_server("responding:application", "--workers", 1, "--threads", 4)
     with responding.connect() as connection:
         for _ in range(3):
             response = connection.request(

@@ -224,7 +224,7 @@ def test_traceback_is_logged_once_with_its_request(server):
     assert running.get("/fails-at-once?marker").status == 500
     running.wait_for_log("RuntimeError: failed at once")
     text = running.log_text()
-    assert text.count("RuntimeError: failed at once") == 1
+    assert text.count("\nRuntimeError: failed at once\n") == 1
     assert text.count("Traceback (most recent call last)") == 1
     assert "/fails-at-once" in text, "the log does not say which request it was"
 

@@ -102,12 +102,12 @@ def anonymous_bytes(pid):
     raise AssertionError("/proc/PID/smaps_rollup has no line Anonymous")
 
 
-def private_bytes(pid):
-    """Memory that would come free if the process ended."""
+def private_dirty_bytes(pid):
+    """Memory that exists for this process only; file pages, which the kernel can drop, left out."""
     total = 0
     with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as file:
         for line in file:
-            if line.startswith(("Private_Clean:", "Private_Dirty:")):
+            if line.startswith(("Private_Dirty:", "Swap:")):
                 total += int(line.split()[1]) * 1024
     return total
 
