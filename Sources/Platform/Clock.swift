@@ -31,4 +31,13 @@ public enum Clock {
     unsafe clock_gettime(CLOCK_REALTIME_COARSE, &now)
     return Int64(now.tv_sec)
   }
+
+  /// Seconds that local time is east of UTC now (localtime_r(3)). Reads the time zone: not for hot
+  /// paths.
+  public static func utcOffsetSeconds() -> Int {
+    var now = time_t(realSeconds())
+    var parts = unsafe tm()
+    unsafe localtime_r(&now, &parts)
+    return unsafe parts.tm_gmtoff
+  }
 }

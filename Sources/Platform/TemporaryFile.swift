@@ -9,7 +9,7 @@ public final class TemporaryFile {
 
   /// Makes a file in `directory`, readable by this user only.
   public init(directory: String) throws(SystemCallError) {
-    var number = Glibc.open(directory, clinux_o_tmpfile() | O_RDWR | O_CLOEXEC, 0o600)
+    var number = unsafe Glibc.open(directory, clinux_o_tmpfile() | O_RDWR | O_CLOEXEC, 0o600)
     if number < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT || errno == EINVAL)
     {
       var template = Array("\(directory)/plimsoll-XXXXXX".utf8CString)

@@ -97,6 +97,7 @@ extension Exchange {
     writer.append("\r\n")
     precondition(!writer.overflowed)
     responseHeadCount = writer.count
+    pendingFirst = 0
     keepsAlive = keeps
     headIsSent = true
   }
@@ -128,6 +129,12 @@ extension Exchange {
 
   // MARK: Body, block by block.
 
+  /// Makes ready for another block. The head's bytes stay where they are, for the access log.
+  private func beginBlock() {
+    writer.truncate(to: responseHeadCount)
+    pendingFirst = responseHeadCount
+  }
+
   /// Sends one block of the body (with the head, if it is the first), visible to the client at once.
   ///
   /// More than the declared length is cut off (``overran`` is set). An empty block sends nothing.
@@ -136,7 +143,7 @@ extension Exchange {
     precondition(status > 0 && !isOver)
     guard !isBroken else { return .clientLeft }
     guard bytes.count > 0 else { return .sent }
-    if headIsSent { writer.truncate(to: 0) } else { completeHead(length: -1) }
+    if headIsSent { beginBlock() } else { completeHead(length: -1) }
     let block = unsafe accept(bytes)
     var last = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     if framing == .chunked && block.count > 0 {
@@ -182,7 +189,6 @@ extension Exchange {
   private func transmit(
     _ block: UnsafeRawBufferPointer, _ last: UnsafeRawBufferPointer
   ) -> SendOutcome {
-    pendingFirst = 0
     unsafe pendingBody = unsafe block
     unsafe pendingLast = unsafe last
     return pushPending()
@@ -235,7 +241,7 @@ extension Exchange {
       isOver = true
       return false
     }
-    if headIsSent { writer.truncate(to: 0) } else { completeHead(length: Int64(bytes.count)) }
+    if headIsSent { beginBlock() } else { completeHead(length: Int64(bytes.count)) }
     let block = unsafe accept(bytes)
     var last = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     if framing == .chunked {
@@ -264,7 +270,7 @@ extension Exchange {
       isOver = true
       return
     }
-    if headIsSent { writer.truncate(to: 0) } else { completeHead(length: 0) }
+    if headIsSent { beginBlock() } else { completeHead(length: 0) }
     unsafe conclude(
       transmit(
         UnsafeRawBufferPointer(start: nil, count: 0),

@@ -100,6 +100,13 @@ public enum SendOutcome {
   var tail: ResponseTail?
   var totalBytesSent: Int64 = 0
   var beganMicroseconds: Int64 = 0
+  /// Who answers, for the access log.
+  var handler = AccessHandler.none
+  /// Bytes of body that were received, for the access log.
+  private var bytesReceived: Int64 {
+    if case .live(let live) = body { return live.received }
+    return max(0, bodyLength)
+  }
 
   unowned(unsafe) let owner: HandlerThread
   unowned(unsafe) let server: WorkerServer
@@ -157,6 +164,7 @@ public enum SendOutcome {
     isOver = false
     keepsAlive = false
     isBroken = false
+    handler = .none
     beganMicroseconds = unsafe server.accessLog == nil ? 0 : Clock.monotonicMicroseconds()
     resetResponse()
   }
@@ -187,6 +195,8 @@ public enum SendOutcome {
     record.totalBytes = totalBytesSent
     record.durationMicroseconds = Clock.monotonicMicroseconds() - beganMicroseconds
     record.startMicroseconds = Clock.realMicroseconds() - record.durationMicroseconds
+    record.receivedBytes = Int64(head.length) + bytesReceived
+    record.handler = handler
     record.requestID = requestID
     record.processID = unsafe server.processID
     record.keptAlive = keepsAlive

@@ -96,7 +96,8 @@ extension WorkerServer {
     }
     slot.setConnections(table.count)
     unsafe connection.pointee.readBeganMs = nowMs
-    timers.schedule(index, deadlineMs: nowMs + settings.headTimeoutMs)
+    timers.schedule(
+      index, deadlineMs: settings.headTimeoutMs > 0 ? nowMs + settings.headTimeoutMs : .max - 1)
     if drainMode != .none { unsafe connection.pointee.closesAfterResponse = true }
   }
 
@@ -275,12 +276,12 @@ extension WorkerServer {
       if unsafe connection.pointee.answered > 0 { unsafe connection.pointee.readBeganMs = nowMs }
       unsafe connection.pointee.receivedBytes = unsafe connection.pointee.inputCount
     }
-    let bonus = unsafe Int64(connection.pointee.receivedBytes / max(1, settings.headMinRate)) * 1000
-    let allowed = min(settings.headTimeoutMs + bonus, settings.headTimeoutMaxMs)
-    unsafe timers.schedule(
+    timers.schedule(
       index,
-      deadlineMs: settings.headTimeoutMs == 0
-        ? .max - 1 : connection.pointee.readBeganMs + allowed)
+      deadlineMs: unsafe deadlineMs(
+        beganMs: connection.pointee.readBeganMs, received: connection.pointee.receivedBytes,
+        first: settings.headTimeoutMs, last: settings.headTimeoutMaxMs,
+        minimumRate: settings.headMinRate))
   }
 
   /// Begins to collect a body (mod_reqtimeout: body=20,MinRate=500).
@@ -295,9 +296,20 @@ extension WorkerServer {
 
   /// When a body that began at `beganMs` and of which `received` bytes came is too slow.
   func bodyDeadlineMs(beganMs: Int64, received: Int) -> Int64 {
-    guard settings.bodyTimeoutMs > 0 else { return .max - 1 }
-    return beganMs + settings.bodyTimeoutMs
-      + Int64(received / max(1, settings.bodyMinRate)) * 1000
+    deadlineMs(
+      beganMs: beganMs, received: received, first: settings.bodyTimeoutMs,
+      last: settings.bodyTimeoutMaxMs, minimumRate: settings.bodyMinRate)
+  }
+
+  /// mod_reqtimeout's rule: `first` milliseconds, and a second more for each `minimumRate` bytes, up
+  /// to `last` (0: without end). A `first` of 0 is no limit, a rate of 0 a fixed time.
+  private func deadlineMs(
+    beganMs: Int64, received: Int, first: Int64, last: Int64, minimumRate: Int
+  ) -> Int64 {
+    guard first > 0 else { return .max - 1 }
+    guard minimumRate > 0 else { return beganMs + first }
+    let allowed = first + Int64(received / minimumRate) * 1000
+    return beganMs + (last > 0 ? min(allowed, last) : allowed)
   }
 
   /// The deadline of connection `index` is over.

@@ -1,4 +1,5 @@
 // WorkerServer+Serve: a whole request to its response. Assembly.
+internal import AccessLog
 internal import Configuration
 internal import HTTP1
 internal import Platform
@@ -148,6 +149,7 @@ extension WorkerServer {
   }
 
   private func call(_ thread: HandlerThread, nowMs: Int64) {
+    thread.exchange.handler = .application
     slot.requestBegan(thread: thread.index, ms: nowMs)
     application.respond(to: thread.exchange)
     slot.requestEnded(thread: thread.index)
@@ -194,6 +196,7 @@ extension WorkerServer {
     default:
       let mount = unsafe mount(thread, nil)
       guard mount >= 0 else { return false }
+      exchange.handler = .staticFile
       exchange.respond(from: staticSite, mount: mount)
       return true
     }

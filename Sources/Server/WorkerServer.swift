@@ -111,7 +111,8 @@ internal import Synchronization
       accessLog < 0
       ? nil
       : AccessLogWriter(
-        format: try AccessLogFormat(settings.accessLogFormat),
+        format: try AccessLogFormat(
+          settings.accessLogFormat, utcOffsetSeconds: Clock.utcOffsetSeconds()),
         descriptor: FileDescriptor(owning: accessLog))
     let capacity = max(1, settings.maxConnections)
     epoll = try Epoll()
