@@ -35,8 +35,8 @@ public enum ApplicationLoader {
     if !settings.chdir.isEmpty, unsafe chdir(settings.chdir) != 0 {
       throw ApplicationLoadFailure(
         kind: .notFound,
-        message: "The directory `\(settings.chdir)` of --chdir cannot be entered: "
-          + "\(SystemCallError("chdir").reason).")
+        message: "the directory `\(settings.chdir)` of --chdir cannot be entered: "
+          + "\(SystemCallError("chdir").reason)")
     }
     switch reference {
     case .module(let name, let callable):
@@ -97,15 +97,15 @@ public enum ApplicationLoader {
     let nearest =
       Suggestion.nearest(to: String(last), among: found)
       + Suggestion.nearest(to: module, among: scripts)
-    var message = "The module `\(missing)` of the application was not found in `\(container)` "
+    var message = "the module `\(missing)` of the application was not found in `\(container)` "
     message += "or elsewhere on sys.path"
     if !nearest.isEmpty {
       message += "; did you mean \(quoted(nearest))?"
     } else if found.isEmpty {
       message += "; there are no Python modules in that directory, so --chdir or --pythonpath "
-      message += "may be what is missing."
+      message += "may be what is missing"
     } else {
-      message += "; that directory has \(quoted(Array(found.prefix(5))))."
+      message += "; that directory has \(quoted(Array(found.prefix(5))))"
     }
     return message
   }
@@ -190,20 +190,20 @@ public enum ApplicationLoader {
       let nearest = Suggestion.nearest(
         to: name,
         among: entries(of: container).filter { $0.hasSuffix(".py") || $0.hasSuffix(".wsgi") })
-      var message = "The application file `\(full)` cannot be read: \(reason)"
-      message += nearest.isEmpty ? "." : "; did you mean \(quoted(nearest))?"
+      var message = "the application file `\(full)` cannot be read: \(reason)"
+      message += nearest.isEmpty ? "" : "; did you mean \(quoted(nearest))?"
       throw ApplicationLoadFailure(kind: .notFound, message: message)
     }
     guard status.st_mode & S_IFMT == S_IFREG else {
       throw ApplicationLoadFailure(
         kind: .notFound,
-        message: "The application `\(full)` is not a file; name the .py or .wsgi file in it.")
+        message: "the application `\(full)` is not a file; name the .py or .wsgi file in it")
     }
     guard unsafe access(full, R_OK) == 0 else {
       throw ApplicationLoadFailure(
         kind: .notFound,
-        message: "The application file `\(full)` cannot be read: "
-          + "\(SystemCallError("access").reason); check its permissions and --user.")
+        message: "the application file `\(full)` cannot be read: "
+          + "\(SystemCallError("access").reason); check its permissions and --user")
     }
     return full
   }
@@ -223,16 +223,16 @@ public enum ApplicationLoader {
         throw ApplicationLoadFailure(
           kind: .notCallable,
           message: "`\(name)` in `\(owner)` is not callable: it is of type `\(type)`, and a WSGI "
-            + "application is a function or an object with __call__.")
+            + "application is a function or an object with __call__")
       }
       return found
     }
     let near = Suggestion.nearest(to: names[0], among: callableNames(of: module, gil))
-    var message = "The module `\(owner)` has no \(quoted(names))"
+    var message = "the module `\(owner)` has no \(quoted(names))"
     if !near.isEmpty {
       message += "; did you mean \(quoted(near))?"
     } else {
-      message += "; name its callable, as in `\(owner):name`."
+      message += "; name its callable, as in `\(owner):name`"
     }
     throw ApplicationLoadFailure(kind: .attributeMissing, message: message)
   }
@@ -285,7 +285,7 @@ public enum ApplicationLoader {
     if unsafe failure.isInstance(of: plimsoll_system_exit(), gil) {
       why =
         "it called sys.exit() while it was imported (\(failure.summary(gil))); code that runs "
-        + "a program belongs behind `if __name__ == \"__main__\":`."
+        + "a program belongs behind `if __name__ == \"__main__\":`"
     } else if unsafe failure.isInstance(of: plimsoll_syntax_error(), gil) {
       let file = failure.attribute("filename", gil)?.text(gil) ?? "?"
       var line: String?
@@ -294,12 +294,12 @@ public enum ApplicationLoader {
       }
       why =
         "`\(file)` line \(line ?? "?") is not valid Python for \(Interpreter.version) "
-        + "(\(failure.summary(gil)))."
+        + "(\(failure.summary(gil)))"
     } else {
       why = "its import raised \(failure.summary(gil))"
     }
     return ApplicationLoadFailure(
-      kind: .importFailed, message: "Loading \(what) failed: \(why)",
+      kind: .importFailed, message: "loading \(what) failed: \(why)",
       traceback: failure.traceback(gil))
   }
 

@@ -34,10 +34,8 @@ internal import Server
   var status = 0
   /// Whether the server has the whole body, so that whatever else comes is surplus.
   var bodyIsComplete = false
-  /// Whether the application went on after its whole body was there.
-  var hasSurplus = false
-  /// Bytes of a file that the server sends by itself, perhaps later; -1: no file.
-  var fileBytes: Int64 = -1
+  /// Body bytes handed to the server, whether or not they are with the client yet.
+  var bodyBytesGiven: Int64 = 0
   /// Whether the response was given up.
   var wasAborted = false
   /// Whether the client is known to have left.
@@ -142,8 +140,7 @@ internal import Server
     unsafe self.exchange = exchange
     responseStarted = false
     bodyIsComplete = false
-    hasSurplus = false
-    fileBytes = -1
+    bodyBytesGiven = 0
     wasAborted = false
     clientLeft = false
     bodyFailureStatus = 0

@@ -68,6 +68,7 @@ enum ResponseBody {
   private static func send(
     _ bytes: UnsafeRawBufferPointer, _ exchange: Exchange, _ handler: HandlerThread
   ) -> SendOutcome {
+    handler.bodyBytesGiven += Int64(bytes.count)
     var outcome =
       bytes.count > Self.heldLimit
       ? handler.waiting { unsafe exchange.send(bytes) } : unsafe exchange.send(bytes)
@@ -98,6 +99,7 @@ enum ResponseBody {
     unsafe Py_IncRef(block)
     let bytes = unsafe contents(block)
     let owner = OpaquePointer(block)
+    handler.bodyBytesGiven += Int64(bytes.count)
     let isKept =
       bytes.count > Self.heldLimit
       ? handler.waiting { unsafe exchange.finish(with: bytes, owner: owner) }
@@ -187,7 +189,7 @@ enum ResponseBody {
     guard isTaken else { return false }
     handler.takeGIL()
     handler.bodyIsComplete = true
-    handler.fileBytes = count
+    handler.bodyBytesGiven = count
     return true
   }
 
@@ -242,7 +244,7 @@ enum ResponseBody {
       return .broken("yielded data before it called start_response")
     }
     if handler.bodyIsComplete {
-      handler.hasSurplus = true
+      handler.bodyBytesGiven += Int64(length)
       return .goOn
     }
     // HEAD, 204 and 304: the head is all that is wanted, and an endless stream must not be run.

@@ -169,20 +169,19 @@ public import Server
 
   /// Says where the body and the declared Content-Length differ.
   private func noteLength(_ exchange: Exchange, _ handler: HandlerThread) {
-    if handler.wasAborted || exchange.declaredLength < 0 { return }
-    if exchange.overran || handler.hasSurplus {
+    let declared = exchange.declaredLength
+    let given = handler.bodyBytesGiven
+    if handler.wasAborted || declared < 0 || !exchange.sendsBody || given == declared { return }
+    if given > declared {
       ErrorLog.write(
         .error,
-        "\(RequestText(exchange)): the application sent more than its Content-Length of "
-          + "\(exchange.declaredLength); the rest was cut off")
-      return
-    }
-    let sent = handler.fileBytes < 0 ? exchange.bodyBytesSent : handler.fileBytes
-    if exchange.sendsBody, !handler.clientLeft, sent < exchange.declaredLength {
+        "\(RequestText(exchange)): the application sent \(given) bytes, more than its "
+          + "Content-Length of \(declared); the rest was cut off")
+    } else if !handler.clientLeft {
       ErrorLog.write(
         .error,
-        "\(RequestText(exchange)): the application sent \(sent) bytes of its "
-          + "Content-Length of \(exchange.declaredLength); the connection is closed")
+        "\(RequestText(exchange)): the application sent \(given) bytes, fewer than its "
+          + "Content-Length of \(declared); the connection is closed")
     }
   }
 }
