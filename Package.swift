@@ -71,6 +71,7 @@ let package = Package(
     tests("AccessLog", ["AccessLog", "HTTP1", "Bytes"]),
     tests("StaticFiles", ["StaticFiles", "HTTP1", "Platform", "Bytes"]),
     tests("Control", ["Control", "Platform"]),
+    tests("Supervision", ["Supervision", "Configuration", "Platform"]),
     tests("Scoreboard", ["Scoreboard", "Platform"]),
     tests("Platform", ["Platform"]),
     tests("Server", ["Server", "HTTP1", "Platform", "Bytes"]),

@@ -126,7 +126,11 @@ public final class Listener {
 
   /// Listens at a path, with `mode` as permission bits. A socket file that nobody accepts
   /// connections on is replaced.
-  public convenience init(unixPath path: String, mode: UInt32, backlog: Int) throws(UnixError) {
+  ///
+  /// - Parameter owner: whom the file belongs to; nil: this process's account.
+  public convenience init(
+    unixPath path: String, mode: UInt32, backlog: Int, owner: Account? = nil
+  ) throws(UnixError) {
     let bytes = Array(path.utf8)
     guard !bytes.isEmpty, bytes.count < 108 else { throw .pathLength }
     do {
@@ -139,6 +143,9 @@ public final class Listener {
       let error = SystemCallError("bind")
       _ = umask(before)
       guard bound == 0 else { throw error }
+      if let owner, unsafe chown(path, owner.user, owner.group) != 0 {
+        throw SystemCallError("chown")
+      }
       guard unsafe chmod(path, mode_t(mode)) == 0 else { throw SystemCallError("chmod") }
       guard listen(socket.number, Int32(clamping: backlog)) == 0 else {
         throw SystemCallError("listen")

@@ -40,7 +40,7 @@ public enum Process {
     unsafe pointers.append(nil)
     unsafe execv(path, pointers)
     let error = SystemCallError("execv")
-    for unsafe pointer in unsafe pointers { unsafe free(pointer) }
+    for index in unsafe pointers.indices { unsafe free(pointers[index]) }
     return error
   }
 

@@ -61,7 +61,9 @@ public struct OutOfMemoryCounter: Sendable {
   /// Finds the file that counts; there may be none.
   public init() {
     let groups = SmallFile.text("/proc/self/cgroup", mostBytes: 1 << 16) ?? ""
-    path = Self.candidates(groups).first { Self.count(in: SmallFile.text($0, mostBytes: 4096)) != nil }
+    path = Self.candidates(groups).first {
+      Self.count(in: SmallFile.text($0, mostBytes: 4096)) != nil
+    }
   }
 
   /// Kills so far; nil where it cannot be known.

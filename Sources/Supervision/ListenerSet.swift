@@ -5,8 +5,11 @@ internal import Platform
 /// Every socket the server listens on.
 enum ListenerSet {
   /// Opens all addresses. Sockets that systemd passed take the place of the settings' addresses,
-  /// unless these name inherited ones themselves.
-  static func open(_ settings: ServerSettings) throws(StartFailure) -> [Listener] {
+  /// unless these name inherited ones themselves. A Unix socket belongs to `account`, so that
+  /// its group may be let in by the permission bits.
+  static func open(_ settings: ServerSettings, for account: Account?) throws(StartFailure)
+    -> [Listener]
+  {
     var binds = settings.binds
     let passed = passedSockets()
     let namesInherited = binds.contains { if case .inherited = $0 { true } else { false } }
@@ -20,7 +23,8 @@ enum ListenerSet {
       case .internet(let host, let port):
         listeners += try internet(host: host, port: port, backlog: settings.backlog)
       case .unix(let path, let mode):
-        listeners.append(try unix(path: path, mode: mode, backlog: settings.backlog))
+        listeners.append(
+          try unix(path: path, mode: mode, backlog: settings.backlog, owner: account))
       case .inherited(let number):
         listeners.append(try inherited(number))
       }
@@ -47,7 +51,8 @@ enum ListenerSet {
     let addresses = Listener.resolve(host: host, port: port)
     if addresses.isEmpty {
       throw StartFailure(
-        .bind, "Cannot listen on \(place): the host name \(host) is unknown; use an address "
+        .bind,
+        "Cannot listen on \(place): the host name \(host) is unknown; use an address "
           + "of this machine, such as 127.0.0.1 or 0.0.0.0, with --bind.")
     }
     var listeners: [Listener] = []
@@ -81,18 +86,21 @@ enum ListenerSet {
         who = "\(owner.name) (pid \(owner.pid))"
       }
       return StartFailure(
-        .bind, "Cannot listen on \(place): \(who) already listens there; stop it, or choose "
+        .bind,
+        "Cannot listen on \(place): \(who) already listens there; stop it, or choose "
           + "another address with --bind.")
     case SystemCallError.accessDenied, SystemCallError.notPermitted:
       let first = ProcessFiles.firstUnprivilegedPort
       return StartFailure(
-        .bind, "Cannot listen on \(place): ports below \(first) need a privilege; start as root "
+        .bind,
+        "Cannot listen on \(place): ports below \(first) need a privilege; start as root "
           + "with --user NAME, or let a systemd socket unit open the port, or run `sysctl "
           + "net.ipv4.ip_unprivileged_port_start=\(port)`, or give plimsolld the right with "
           + "`setcap cap_net_bind_service=+ep`.")
     case SystemCallError.addressNotAvailable:
       return StartFailure(
-        .bind, "Cannot listen on \(place): this machine has no such address; use one that "
+        .bind,
+        "Cannot listen on \(place): this machine has no such address; use one that "
           + "`ip address` shows, or 0.0.0.0 for all, with --bind.")
     default:
       return StartFailure(.bind, "Cannot listen on \(place): \(error).")
@@ -100,28 +108,32 @@ enum ListenerSet {
   }
 
   private static func unix(
-    path: String, mode: UInt32, backlog: Int
+    path: String, mode: UInt32, backlog: Int, owner: Account?
   ) throws(StartFailure) -> Listener {
     let place = "unix:\(path)"
     do {
-      return try Listener(unixPath: path, mode: mode, backlog: backlog)
+      return try Listener(unixPath: path, mode: mode, backlog: backlog, owner: owner)
     } catch {
       switch error {
       case .pathLength:
         throw StartFailure(
-          .bind, "Cannot listen on \(place): the path of a Unix socket has 1 to 107 bytes; "
+          .bind,
+          "Cannot listen on \(place): the path of a Unix socket has 1 to 107 bytes; "
             + "choose a shorter one with --bind.")
       case .inUse:
         throw StartFailure(
-          .bind, "Cannot listen on \(place): another program already listens there; stop it, or "
+          .bind,
+          "Cannot listen on \(place): another program already listens there; stop it, or "
             + "choose another path with --bind.")
       case .notASocket:
         throw StartFailure(
-          .bind, "Cannot listen on \(place): a file that is no socket is there; remove it, or "
+          .bind,
+          "Cannot listen on \(place): a file that is no socket is there; remove it, or "
             + "choose another path with --bind.")
       case .failed(let error):
         throw StartFailure(
-          .bind, "Cannot listen on \(place): \(error); the directory must exist and be writable "
+          .bind,
+          "Cannot listen on \(place): \(error); the directory must exist and be writable "
             + "for this user.")
       }
     }
@@ -132,7 +144,8 @@ enum ListenerSet {
       return try Listener(inherited: number)
     } catch {
       throw StartFailure(
-        .bind, "Cannot listen on fd://\(number): it is no listening stream socket (\(error)); "
+        .bind,
+        "Cannot listen on fd://\(number): it is no listening stream socket (\(error)); "
           + "a systemd socket unit passes them from 3 on.")
     }
   }

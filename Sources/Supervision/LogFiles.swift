@@ -19,7 +19,8 @@ final class LogFiles {
       try open()
     } catch {
       throw StartFailure(
-        .permission, "Cannot write the log \(error.path): \(error.cause); its directory must "
+        .permission,
+        "Cannot write the log \(error.path): \(error.cause); its directory must "
           + "exist and be writable for this user.")
     }
   }

@@ -89,7 +89,8 @@ extension Supervisor {
       else { continue }
       let seconds = (nowMs - oldest.beganMs) / 1000
       ErrorLog.write(
-        .error, "\(worker.name) (pid \(worker.pid)): the request of its thread \(oldest.thread) "
+        .error,
+        "\(worker.name) (pid \(worker.pid)): the request of its thread \(oldest.thread) "
           + "has been running for \(seconds) s, longer than --timeout "
           + "\(settings.timeoutMs / 1000); its Python stacks follow, then the worker is replaced")
       kill(

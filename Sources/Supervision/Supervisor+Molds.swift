@@ -125,8 +125,9 @@ extension Supervisor {
 
   private func newVersionFailed(because reason: String, nowMs: Int64) {
     ErrorLog.write(
-      .error, "the new version is given up: \(reason); the old one keeps serving, and a HUP "
-        + "signal tries again")
+      .error,
+      "the new version is given up, the old one keeps serving until a HUP signal tries "
+        + "again: \(reason)")
     if servingMold == nil { moldBackOff.died(readyForMs: nil, nowMs: nowMs) }
     notifier.ready(status: "serving the old version; the new one failed")
   }
@@ -157,10 +158,18 @@ extension Supervisor {
       outOfMemory: ranOutOfMemory()
     ).message
     if mold.timedOut {
-      reason = "the application was not loaded after \(settings.startupTimeoutMs / 1000) s "
+      reason =
+        "the application was not loaded after \(settings.startupTimeoutMs / 1000) s "
         + "(--startup-timeout)"
     }
-    if let failure = mold.failure { reason = failure.message }
+    if let failure = mold.failure {
+      reason = failure.message
+    } else if mold.python.isEmpty {
+      // Its own words, if it had any, are in the log already.
+      reason =
+        "\(settings.python) ended before it could load the application (\(reason)); "
+        + "choose a Python with --python"
+    }
     if phase == .stopping { return true }
     if hasServed {
       drainTrial(of: mold, nowMs: nowMs)
@@ -175,6 +184,7 @@ extension Supervisor {
   private func exitCode(for mold: MoldHandle, _ status: ExitStatus) -> ExitCode {
     if let failure = mold.failure { return ExitCode(rawValue: failure.code) ?? .internalError }
     if mold.timedOut { return .application }
+    if mold.python.isEmpty { return .python }
     if case .exited(let code) = status, code != 0, let known = ExitCode(rawValue: code) {
       return known
     }

@@ -15,7 +15,7 @@ extension Supervisor {
     let account = try account(settings)
     let logs = try LogFiles(settings)
     if settings.umask >= 0 { Process.setFileMask(settings.umask) }
-    let listeners = try ListenerSet.open(settings)
+    let listeners = try ListenerSet.open(settings, for: account)
     do {
       let pidFile = try pidFile(settings)
       return try assemble(
@@ -81,7 +81,8 @@ extension Supervisor {
     }
     guard Account.isRoot else {
       throw StartFailure(
-        .permission, "Only root can run the application as \(account.name): start the server as "
+        .permission,
+        "Only root can run the application as \(account.name): start the server as "
           + "root, or leave --user and --group out.")
     }
     return account
@@ -95,11 +96,13 @@ extension Supervisor {
       switch error {
       case .held(let pid):
         throw StartFailure(
-          .permission, "A server (pid \(pid)) runs already with the pid file "
+          .permission,
+          "A server (pid \(pid)) runs already with the pid file "
             + "\(settings.pidFile); stop it, or choose another file with --pid.")
       case .notWritable(let cause):
         throw StartFailure(
-          .permission, "Cannot write the pid file \(settings.pidFile): \(cause); its directory "
+          .permission,
+          "Cannot write the pid file \(settings.pidFile): \(cause); its directory "
             + "must exist and be writable for this user.")
       }
     }

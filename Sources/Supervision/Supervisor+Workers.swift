@@ -205,7 +205,8 @@ extension Supervisor {
     firstDeaths += 1
     if firstDeaths >= Self.mostFirstDeaths {
       ErrorLog.write(
-        .crit, "cannot start: \(firstDeaths) workers ended before one was ready; the reasons "
+        .crit,
+        "cannot start: \(firstDeaths) workers ended before one was ready; the reasons "
           + "are above")
       stop(.workersDie, nowMs: nowMs)
     }

@@ -141,10 +141,16 @@ public final class Supervisor {
     if servingMold == nil && nextMold == nil && nowMs >= moldBackOff.notBeforeMs {
       startNextMold(nowMs: nowMs)
     }
-    for action in plan(nowMs: nowMs).actions() {
-      switch action {
-      case .fork(let generation): fork(generation: generation, nowMs: nowMs)
-      case .drain(let slot): drain(workers[slot], nowMs: nowMs)
+    // A drained worker makes room for a fork at once. Two rounds do for that; the third is for
+    // what both together allow, and a slot that is not free yet must not keep us here.
+    for _ in 0..<3 {
+      let actions = plan(nowMs: nowMs).actions()
+      if actions.isEmpty { return }
+      for action in actions {
+        switch action {
+        case .fork(let generation): fork(generation: generation, nowMs: nowMs)
+        case .drain(let slot): drain(workers[slot], nowMs: nowMs)
+        }
       }
     }
   }

@@ -1,0 +1,56 @@
+// Every message survives its trip; everything else is refused.
+import Control
+import Testing
+
+@Suite struct ControlMessageTests {
+  static let all: [ControlMessage] = [
+    .fork(slot: 0), .fork(slot: 4095), .drain, .stop, .reopenLogs, .loading(python: "3.13.1"),
+    .ready, .forked(slot: 3, pid: 1), .forked(slot: 3, pid: .max),
+    .failed(code: 3, message: "Grüße"), .failed(code: -1, message: ""), .retiring,
+    .filesChanged(path: "/srv/app.py"),
+  ]
+
+  @Test(arguments: all) func survives(_ message: ControlMessage) {
+    #expect(ControlMessage(decoding: message.encode()) == message)
+  }
+
+  @Test(arguments: all) func refusesWhatIsCutOff(_ message: ControlMessage) {
+    #expect(ControlMessage(decoding: []) == nil)
+    let bytes = message.encode()
+    for count in 1..<max(2, bytes.count) {
+      // A cut text is a shorter text; a cut number is no message.
+      guard let cut = ControlMessage(decoding: bytes.prefix(count)) else { continue }
+      #expect(cut.encode().count <= bytes.count + 2)
+    }
+  }
+
+  @Test func refusesWhatIsTooLong() {
+    #expect(ControlMessage(decoding: ControlMessage.stop.encode() + [0]) == nil)
+    #expect(ControlMessage(decoding: ControlMessage.fork(slot: 1).encode() + [0]) == nil)
+    let most = ControlMessage.mostBytes
+    let text = [UInt8](repeating: 0x61, count: most - 1)
+    let tag = ControlMessage.filesChanged(path: "").encode()[0]
+    #expect(ControlMessage(decoding: [tag] + text) != nil)
+    #expect(ControlMessage(decoding: [tag] + text + [0x61]) == nil)
+  }
+
+  @Test func refusesUnknownTagsAndBadNumbers() {
+    #expect(ControlMessage(decoding: [0]) == nil)
+    #expect(ControlMessage(decoding: [200]) == nil)
+    let fork = ControlMessage.fork(slot: 1).encode()[0]
+    #expect(ControlMessage(decoding: [fork, 255, 255, 255, 255]) == nil)
+    let forked = ControlMessage.forked(slot: 1, pid: 1).encode()[0]
+    #expect(ControlMessage(decoding: [forked, 1, 0, 0, 0, 0, 0, 0, 0]) == nil)
+  }
+
+  @Test func cutsLongTexts() {
+    let long = String(repeating: "ü", count: 4000)
+    let bytes = ControlMessage.failed(code: 1, message: long).encode()
+    #expect(bytes.count <= ControlMessage.mostBytes)
+    guard case .failed(code: 1, let text) = ControlMessage(decoding: bytes) else {
+      Issue.record("no message")
+      return
+    }
+    #expect(text.hasPrefix("üüü"))
+  }
+}

@@ -1,0 +1,54 @@
+// Every death is explained.
+import Platform
+import Supervision
+import Testing
+
+@Suite struct DeathNoticeTests {
+  func notice(
+    _ status: Platform.ExitStatus, _ state: WorkerState = .ready, reason: KillReason? = nil,
+    outOfMemory: Bool? = nil, lost: Int = 0
+  ) -> DeathNotice {
+    DeathNotice(
+      pid: 7, who: "worker 0", status: status, state: state, killReason: reason,
+      outOfMemory: outOfMemory, requestsLost: lost)
+  }
+
+  let killed = Platform.ExitStatus.signalled(signal: Signal.kill, dumpedCore: false)
+
+  @Test func sayWhoKilled() {
+    #expect(notice(killed).message.contains("by an administrator, or by the kernel"))
+    #expect(notice(killed, outOfMemory: true).message.contains("out of memory"))
+    #expect(notice(killed, outOfMemory: false).message.contains("from outside"))
+  }
+
+  @Test func sayWhyWeKilled() {
+    let stuck = notice(killed, reason: .stuckRequest(thread: 2, seconds: 61), outOfMemory: true)
+    #expect(stuck.message.contains("thread 2 ran for 61 s, longer than --timeout"))
+    #expect(notice(killed, reason: .gracefulTimeout(seconds: 30)).message.contains("30 s"))
+    // A worker without faulthandler dies of the signal that asks for its stacks.
+    let early = Platform.ExitStatus.signalled(signal: Signal.dumpStacks, dumpedCore: false)
+    #expect(
+      notice(early, reason: .startupTimeout(seconds: 1)).message.contains("--startup-timeout"))
+  }
+
+  @Test func countLostRequests() {
+    #expect(notice(killed, lost: 1).message.hasSuffix("; 1 request was lost"))
+    #expect(notice(killed, lost: 3).message.hasSuffix("; 3 requests were lost"))
+    #expect(!notice(killed).message.contains("lost"))
+  }
+
+  @Test func tellExpectedEndsFromOthers() {
+    #expect(notice(.exited(code: 0), .draining).isExpected)
+    #expect(notice(.exited(code: 0), .ready).isExpected)
+    #expect(!notice(.exited(code: 0), .starting).isExpected)
+    #expect(!notice(.exited(code: 1), .draining).isExpected)
+    #expect(notice(killed, reason: .stoppedAtOnce).level == .info)
+    #expect(notice(killed).level == .error)
+  }
+
+  @Test func nameTheSignal() {
+    let crash = Platform.ExitStatus.signalled(signal: 11, dumpedCore: true)
+    #expect(notice(crash).message.contains("SIGSEGV, core dumped; it crashed in native code"))
+    #expect(notice(.exited(code: 3), .starting).message.contains("code 3 before it was ready"))
+  }
+}
