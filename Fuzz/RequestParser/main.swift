@@ -65,5 +65,5 @@ print("seed \(seed)")
 var run = FuzzRun(seed: seed)
 let isClean = run.run(
   first: option("first") ?? 0, inputs: option("inputs") ?? 1_000_000,
-  seconds: option("seconds").map(Double.init))
+  seconds: option("seconds").map { Double($0) })  // the bare initialiser takes a bit pattern
 exit(isClean ? 0 : 1)
