@@ -1,5 +1,5 @@
-internal import CPython
 // ApplicationLoader: imports the application and finds its callable. Edge.
+internal import CPython
 public import Configuration
 internal import Glibc
 internal import Platform

@@ -78,21 +78,16 @@ internal import Server
     put("SERVER_SOFTWARE", Python.string("plimsoll/" + Release.version, gil))
     put("GATEWAY_INTERFACE", Python.string("CGI/1.1", gil))
     put("SCRIPT_NAME", Python.string("", gil))
-    unsafe reserve(keys.requestMethod)
-    unsafe reserve(keys.pathInfo)
-    unsafe reserve(keys.queryString)
-    unsafe reserve(keys.requestURI)
-    unsafe reserve(keys.serverProtocol)
-    unsafe reserve(keys.serverName)
-    unsafe reserve(keys.serverPort)
-    unsafe reserve(keys.remoteAddress)
-    unsafe reserve(keys.remotePort)
-    unsafe reserve(keys.input)
-    unsafe reserve(keys.requestID)
+    unsafe reserve(
+      keys.requestMethod, keys.pathInfo, keys.queryString, keys.requestURI, keys.serverProtocol,
+      keys.serverName, keys.serverPort, keys.remoteAddress, keys.remotePort,
+      keys.input, keys.requestID)
   }
 
-  /// Gives a key that every request has its place in the template.
-  private func reserve(_ key: PythonObject) { unsafe PyDict_SetItem(template, key, empty) }
+  /// Gives keys that every request has their places in the template.
+  private func reserve(_ keys: PythonObject...) {
+    for index in unsafe keys.indices { unsafe PyDict_SetItem(template, keys[index], empty) }
+  }
 
   // MARK: one request
 

@@ -25,7 +25,8 @@ enum ErrorStream {
     if unsafe type == nil {
       let methods = unsafe PythonType.methods([
         plimsoll_fast_method(
-          "write", { unsafe ErrorStream.write($0, $1, $2) }, "write(text): writes to the error log"),
+          "write", { unsafe ErrorStream.write($0, $1, $2) },
+          "write(text): writes to the error log"),
         unsafe plimsoll_fast_method(
           "writelines", { unsafe ErrorStream.writelines($0, $1, $2) }, "writelines(texts)"),
         unsafe plimsoll_fast_method("flush", { unsafe ErrorStream.flush($0, $1, $2) }, "flush()"),

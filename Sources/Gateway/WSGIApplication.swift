@@ -1,5 +1,5 @@
-internal import CPython
 // WSGIApplication: answers the server's requests by calling a WSGI application. Edge.
+internal import CPython
 internal import Configuration
 internal import HTTP1
 internal import Platform
