@@ -24,7 +24,7 @@ serve: setup-site stage ## serve the example Django site on 127.0.0.1:8000 (BIND
 # The Swift runtime is linked in: the server and the extension must not load Foundation or Dispatch,
 # and run on machines without Swift.
 build: setup-build ## compile everything in release mode
-	@echo 'Building in release mode'
+	@echo 'Building in release mode (some minutes the first time)'
 	@swift build --quiet --configuration release -Xswiftc -static-stdlib
 
 stage: build ## put the programs and the extension into stage/, from where they run
