@@ -92,7 +92,7 @@ enum ListenerSet {
     case SystemCallError.accessDenied, SystemCallError.notPermitted:
       let first = ProcessFiles.firstUnprivilegedPort
       return StartFailure(
-        .bind,
+        .permission,
         "Cannot listen on \(place): ports below \(first) need a privilege; start as root "
           + "with --user NAME, or let a systemd socket unit open the port, or run `sysctl "
           + "net.ipv4.ip_unprivileged_port_start=\(port)`, or give plimsolld the right with "

@@ -19,7 +19,7 @@ final class LogFiles {
       try open()
     } catch {
       throw StartFailure(
-        .permission,
+        .internalError,
         "Cannot write the log \(error.path): \(error.cause); its directory must "
           + "exist and be writable for this user.")
     }

@@ -112,7 +112,6 @@ extension Supervisor {
     guard let mold = nextMold else { return }
     if let old = servingMold { close(old, nowMs: nowMs) }
     servingMold = mold
-    servingGeneration = mold.generation
     nextMold = nil
     workerBackOff = BackOff()
   }

@@ -48,8 +48,6 @@ public final class Supervisor {
   var generation = 0
   /// The mold that forks the workers that serve; nil while there is none.
   var servingMold: MoldHandle?
-  /// The generation that workers should have: the serving mold's, also after that died.
-  var servingGeneration: Int?
   /// A newer mold that loads, or whose first worker is on trial.
   var nextMold: MoldHandle?
   /// Molds that were told to go.
