@@ -77,9 +77,17 @@ enum MoldProcess {
       return application
     } catch {
       Interpreter.flushStandardStreams(gil)
-      control.send(.failed(code: ExitCode.application.rawValue, message: error.message))
+      control.send(
+        .failed(code: ExitCode.application.rawValue, message: sentence(for: error)))
       Process.exitAtOnce(ExitCode.application.rawValue)
     }
+  }
+
+  /// What the supervisor logs: the loader's sentence, unless that is in the log already, together
+  /// with the traceback.
+  static func sentence(for failure: ApplicationLoadFailure) -> String {
+    if failure.traceback.isEmpty { return failure.message }
+    return "the application cannot be imported; the error of pid \(Process.id) above says why"
   }
 
   private static func watch(_ context: Context, _ gil: borrowing GIL) -> ReloadWatch? {

@@ -53,7 +53,7 @@ struct WorkerProcess {
       do {
         application = try ApplicationLoader.load(settings: settings, gil)
       } catch {
-        return fail(.application, error.message)
+        return fail(.application, MoldProcess.sentence(for: error))
       }
     }
     do {

@@ -75,7 +75,7 @@ extension Supervisor {
     if account.user == Account.current.user && account.group == Account.current.group {
       if account.user == 0 {
         ErrorLog.write(
-          .warn, "the application runs as root; --user NAME gives it an account of its own")
+          .notice, "the application runs as root; --user NAME gives it an account of its own")
       }
       return nil
     }
