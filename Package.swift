@@ -47,8 +47,10 @@ let package = Package(
     room("Gateway", ["Server", "Configuration", "HTTP1", "Platform", "Bytes", "CPython"]),
     room(
       "Server",
-      ["StaticFiles", "AccessLog", "Configuration", "HTTP1", "Control", "Scoreboard", "Platform",
-       "Bytes"]),
+      [
+        "StaticFiles", "AccessLog", "Configuration", "HTTP1", "Control", "Scoreboard", "Platform",
+        "Bytes",
+      ]),
     room("StaticFiles", ["HTTP1", "Platform", "Bytes"]),
     // Pure rooms.
     room("AccessLog", ["HTTP1", "Bytes"]),

@@ -1,7 +1,8 @@
 // RequestTarget: the four forms of a request target. Pure.
 internal import Bytes
 
-/// What is asked for: `/path?query`, `http://host/path`, `host:port` or `*` (RFC 9112, section 3.2).
+/// What is asked for: `/path?query`, `http://host/path`, `host:port` or `*` (RFC 9112, section
+/// 3.2).
 enum RequestTarget {
   /// Splits the target in `start ..< end`, visible ASCII and not empty, by its form.
   static func parse(

@@ -33,8 +33,8 @@ public struct Directory: ~Copyable {
   /// `path` is relative and ends with a NUL. With `followsSymlinks`, links are followed as long as
   /// they are relative and stay below the directory. Allocates: never.
   ///
-  /// - Throws: openat2's errno. ELOOP or ENOTDIR: a link that may not be followed. EXDEV: a path or a
-  ///   link that leaves the directory. EAGAIN: the tree changed too often during the look-up.
+  /// - Throws: openat2's errno. ELOOP or ENOTDIR: a link that may not be followed. EXDEV: a path or
+  ///   a link that leaves the directory. EAGAIN: the tree changed too often during the look-up.
   public borrowing func openFile(
     _ path: UnsafePointer<UInt8>, followsSymlinks: Bool
   ) throws(SystemCallError) -> FileDescriptor {

@@ -69,7 +69,8 @@ public struct SignalDescriptor: ~Copyable {
     descriptor = FileDescriptor(owning: number)
   }
 
-  /// The next signal that came, with the process that sent it (0: the kernel); nil where none waits.
+  /// The next signal that came, with the process that sent it (0: the kernel); nil where none
+  /// waits.
   public borrowing func next() -> (signal: Int32, sender: Int32)? {
     var sender: Int32 = 0
     let number = unsafe clinux_next_signal(descriptor.number, &sender)

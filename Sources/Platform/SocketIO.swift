@@ -26,7 +26,8 @@ public enum Accepted {
 
 /// The address of one end of a connection, as text.
 public struct EndpointText {
-  /// 48 bytes of text, `count` of them used: fits the longest IPv6 address (INET6_ADDRSTRLEN is 46).
+  /// 48 bytes of text, `count` of them used: fits the longest IPv6 address (INET6_ADDRSTRLEN is
+  /// 46).
   public var storage: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
   /// Bytes of text; 0 for a Unix socket.
   public var count: UInt8 = 0
@@ -180,7 +181,8 @@ public enum SocketIO {
       && address.ss_family == sa_family_t(AF_UNIX)
   }
 
-  /// sendfile(2) of at most `count` bytes of `file` from `offset` on; the file's own position stays.
+  /// sendfile(2) of at most `count` bytes of `file` from `offset` on; the file's own position
+  /// stays.
   public static func sendFile(
     _ socket: Int32, file: Int32, offset: Int64, count: Int
   ) -> Transfer {
@@ -218,7 +220,8 @@ public enum SocketIO {
     _ = Glibc.close(socket)
   }
 
-  /// Closes with a reset (SO_LINGER 0), so that a peer cannot take a broken response for a whole one.
+  /// Closes with a reset (SO_LINGER 0), so that a peer cannot take a broken response for a whole
+  /// one.
   public static func reset(_ socket: Int32) {
     var option = linger(l_onoff: 1, l_linger: 0)
     _ = unsafe setsockopt(

@@ -2,8 +2,8 @@
 internal import CLinux
 internal import Glibc
 
-/// An unnamed file (open(2), O_TMPFILE; where the file system has none, a named one that is unlinked
-/// at once), appended to and read by position.
+/// An unnamed file (open(2), O_TMPFILE; where the file system has none, a named one that is
+/// unlinked at once), appended to and read by position.
 public final class TemporaryFile {
   private let descriptor: FileDescriptor
 

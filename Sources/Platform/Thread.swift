@@ -22,10 +22,12 @@ internal import Glibc
     unsafe sigfillset(&all)
     unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
     let body = unsafe Unmanaged.passRetained(Body(run)).toOpaque()
-    let code = unsafe pthread_create(&handle, nil, { body in
-      unsafe Unmanaged<Body>.fromOpaque(body!).takeRetainedValue().run()
-      return nil
-    }, body)
+    let code = unsafe pthread_create(
+      &handle, nil,
+      { body in
+        unsafe Unmanaged<Body>.fromOpaque(body!).takeRetainedValue().run()
+        return nil
+      }, body)
     unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
     guard code == 0 else {
       unsafe Unmanaged<Body>.fromOpaque(body).release()

@@ -8,8 +8,8 @@ open class Application {
   /// For subclasses.
   public init() {}
 
-  /// The calling thread becomes handler thread `index` (0 ..< threads) and will call ``respond(to:)``.
-  /// Index 0 is the process's main thread.
+  /// The calling thread becomes handler thread `index` (0 ..< threads) and will call
+  /// ``respond(to:)``. Index 0 is the process's main thread.
   open func attachThread(_ index: Int) {}
 
   /// Handler thread `index` ends; undoes ``attachThread(_:)``.

@@ -4,7 +4,8 @@
 // costs its slot (under 320 bytes) and nothing else.
 //
 // Invariants
-//   1. Whoever holds the poll role (see PollRole) owns every connection that is not `inApplication`.
+//   1. Whoever holds the poll role (see PollRole) owns every connection that is not
+//   `inApplication`.
 //   2. A connection `inApplication` belongs to one handler thread, or waits in the ready queue for
 //      one; the role holder only notes that an event came (`hasNews`).
 //   3. `input` holds bytes that were received and not yet consumed. While a handler thread reads

@@ -103,7 +103,8 @@ extension Exchange {
     }
     var done = 0
     while done < buffer.count {
-      // The decoder sees only as much as the caller has room for, so that data never has to be kept.
+      // The decoder sees only as much as the caller has room for, so that data never has to be
+      // kept.
       let window = unsafe UnsafeBufferPointer(
         start: source + live.start, count: min(live.end - live.start, buffer.count - done))
       var position = 0
@@ -156,7 +157,8 @@ extension Exchange {
         unsafe server.slot.requestBegan(thread: thread, ms: Clock.monotonicMs())
         return
       case .wouldBlock:
-        let deadline = unsafe server.bodyDeadlineMs(beganMs: live.beganMs, received: Int(live.received))
+        let deadline = unsafe server.bodyDeadlineMs(
+          beganMs: live.beganMs, received: Int(live.received))
         let left = deadline - Clock.monotonicMs()
         guard left > 0,
           unsafe SocketIO.wait(connection.pointee.socket, toWrite: false, timeoutMs: left)

@@ -29,9 +29,10 @@ extension Exchange {
 
   /// Adds one field. The caller has checked the syntax of both and refused hop-by-hop fields.
   ///
-  /// Content-Length is taken over and enforced; Date and Server are used instead of the server's own.
-  /// - Returns: false where the head grows over its bound (64 KiB), or Content-Length is repeated or
-  ///   no number.
+  /// Content-Length is taken over and enforced; Date and Server are used instead of the server's
+  /// own.
+  /// - Returns: false where the head grows over its bound (64 KiB), or Content-Length is repeated
+  ///   or no number.
   public func addField(
     name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>
   ) -> Bool {
@@ -121,7 +122,8 @@ extension Exchange {
     }
   }
 
-  /// Whether everything the client sent for this request was read, so that the next request follows.
+  /// Whether everything the client sent for this request was read, so that the next request
+  /// follows.
   private var bodyIsConsumed: Bool {
     if case .live(let live) = body { return live.isComplete }
     return true
@@ -135,7 +137,8 @@ extension Exchange {
     pendingFirst = responseHeadCount
   }
 
-  /// Sends one block of the body (with the head, if it is the first), visible to the client at once.
+  /// Sends one block of the body (with the head, if it is the first), visible to the client at
+  /// once.
   ///
   /// More than the declared length is cut off (``overran`` is set). An empty block sends nothing.
   /// Does not wait.
@@ -194,7 +197,8 @@ extension Exchange {
     return pushPending()
   }
 
-  /// Sends what is pending: `writer` from `pendingFirst` on, then `pendingBody`, then `pendingLast`.
+  /// Sends what is pending: `writer` from `pendingFirst` on, then `pendingBody`, then
+  /// `pendingLast`.
   private func pushPending() -> SendOutcome {
     while true {
       let first = unsafe UnsafeRawBufferPointer(
@@ -233,8 +237,8 @@ extension Exchange {
   /// What the socket does not take at once is sent later by the event loop; until then the memory
   /// must stay, so `owner` is retained by the caller for the server, which gives it back with
   /// ``Application/release(owner:thread:)``.
-  /// - Returns: whether the server keeps `owner`; if not, everything is sent (or the client is gone)
-  ///   and the caller still has its reference.
+  /// - Returns: whether the server keeps `owner`; if not, everything is sent (or the client is
+  ///   gone) and the caller still has its reference.
   public func finish(with bytes: UnsafeRawBufferPointer, owner: OpaquePointer) -> Bool {
     precondition(status > 0 && !isOver)
     guard !isBroken else {

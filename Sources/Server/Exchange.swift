@@ -64,8 +64,8 @@ public enum SendOutcome {
 
   // MARK: The request body (Exchange+Body).
 
-  /// Bytes of the whole decoded body where known: 0 without a body, -1 while a chunked body is still
-  /// arriving (only after `Expect: 100-continue`; otherwise the body is complete before the
+  /// Bytes of the whole decoded body where known: 0 without a body, -1 while a chunked body is
+  /// still arriving (only after `Expect: 100-continue`; otherwise the body is complete before the
   /// application runs).
   public internal(set) var bodyLength: Int64 = 0
   /// Where the body is.
@@ -118,7 +118,8 @@ public enum SendOutcome {
     unsafe self.server = server
     unsafe headBytes = unsafe UnsafePointer(thread.input)
     writer = unsafe ByteWriter(base: thread.output, capacity: thread.outputCapacity)
-    unsafe connection = unsafe UnsafeMutablePointer(bitPattern: 8)!  // replaced by `open` before any use
+    // Replaced by `open` before any use.
+    unsafe connection = UnsafeMutablePointer(bitPattern: 8)!
   }
 
   /// How the end of the response body is told.

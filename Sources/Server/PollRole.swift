@@ -1,7 +1,8 @@
-// PollRole: which thread polls, and how it is relieved while it is inside the application. Assembly.
+// PollRole: which thread polls, and how it is relieved while it is inside the application.
+// Assembly.
 //
-// One thread of a worker process holds the poll role: it waits in epoll, reads, parses, and runs the
-// application itself, so that a short request costs no hand-off. When it stays inside the
+// One thread of a worker process holds the poll role: it waits in epoll, reads, parses, and runs
+// the application itself, so that a short request costs no hand-off. When it stays inside the
 // application for too long, the monitor thread takes the role from it and gives it to an idle
 // handler thread, or polls itself (without ever running the application) while none is idle.
 //
@@ -12,7 +13,8 @@
 //        ▲                              │
 //        └──────── leaveApplication ────┘  fails once the role was stolen
 //
-// Whoever wins the exchange of the word owns the event loop's state; the exchange orders the memory.
+// Whoever wins the exchange of the word owns the event loop's state; the exchange orders the
+// memory.
 internal import Synchronization
 
 /// The word that says who may touch the event loop's state.

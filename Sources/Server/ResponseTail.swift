@@ -1,4 +1,5 @@
-// ResponseTail: what the socket did not take at once, sent later without a handler thread. Assembly.
+// ResponseTail: what the socket did not take at once, sent later without a handler thread.
+// Assembly.
 internal import Platform
 
 /// The rest of one response: bytes of the head, then a body (memory or a file), then an end.

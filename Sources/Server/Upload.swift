@@ -1,11 +1,12 @@
-// Upload: a request body on its way in, kept in memory to a bound and in a file beyond it. Assembly.
+// Upload: a request body on its way in, kept in memory to a bound and in a file beyond it.
+// Assembly.
 internal import HTTP1
 internal import Platform
 
 /// Collects the body of one request, so that a slow client holds no handler thread.
 ///
-/// The head is kept as bytes as well: it is parsed again when the body is complete, which costs less
-/// than keeping parsed heads alive.
+/// The head is kept as bytes as well: it is parsed again when the body is complete, which costs
+/// less than keeping parsed heads alive.
 @safe final class Upload {
   /// What became of received bytes.
   enum Progress {

@@ -7,8 +7,8 @@ internal import Scoreboard
 extension WorkerServer {
   // MARK: Accepting.
 
-  /// Connections taken per event. With several workers one at a time, so that each takes what it can
-  /// serve; the listener stays readable for the others.
+  /// Connections taken per event. With several workers one at a time, so that each takes what it
+  /// can serve; the listener stays readable for the others.
   private var acceptShare: Int { settings.workers > 1 ? 1 : 64 }
 
   /// Starts accepting.
@@ -151,7 +151,8 @@ extension WorkerServer {
     }
   }
 
-  /// Goes on with bytes that were kept, then with what the socket has. False when the role was lost.
+  /// Goes on with bytes that were kept, then with what the socket has. False when the role was
+  /// lost.
   func resume(_ index: Int32, _ thread: HandlerThread) -> Bool {
     let connection = unsafe table[index]
     let generation = unsafe connection.pointee.generation
@@ -301,8 +302,8 @@ extension WorkerServer {
       last: settings.bodyTimeoutMaxMs, minimumRate: settings.bodyMinRate)
   }
 
-  /// mod_reqtimeout's rule: `first` milliseconds, and a second more for each `minimumRate` bytes, up
-  /// to `last` (0: without end). A `first` of 0 is no limit, a rate of 0 a fixed time.
+  /// mod_reqtimeout's rule: `first` milliseconds, and a second more for each `minimumRate` bytes,
+  /// up to `last` (0: without end). A `first` of 0 is no limit, a rate of 0 a fixed time.
   private func deadlineMs(
     beganMs: Int64, received: Int, first: Int64, last: Int64, minimumRate: Int
   ) -> Int64 {

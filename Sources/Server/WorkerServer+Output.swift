@@ -1,4 +1,5 @@
-// WorkerServer+Output: what is sent after the application is done, and how connections end. Assembly.
+// WorkerServer+Output: what is sent after the application is done, and how connections end.
+// Assembly.
 internal import Configuration
 internal import HTTP1
 internal import Platform

@@ -205,7 +205,8 @@ extension WorkerServer {
         monitorRests.store(false, ordering: .sequentiallyConsistent)
         quietRounds = 0
       } else {
-        let patience = slowness.load(ordering: .relaxed) > 0 ? Self.shortPatienceMs : Self.patienceMs
+        let patience =
+          slowness.load(ordering: .relaxed) > 0 ? Self.shortPatienceMs : Self.patienceMs
         _ = monitor.parker.park(timeoutMs: patience)
       }
     }

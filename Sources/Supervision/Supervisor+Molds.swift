@@ -5,7 +5,8 @@ internal import Platform
 
 // How a version comes into service:
 //
-//   startNextMold ─▶ nextMold: loading ──ready──▶ nextMold: ready ──its first worker ready──▶ servingMold
+//   startNextMold ─▶ nextMold: loading ──ready──▶ nextMold: ready ──its first worker ready──▶
+//   servingMold
 //                         │                            │
 //                         └── failed, died, too slow ──┴─ 3 workers died ──▶ abandoned
 //

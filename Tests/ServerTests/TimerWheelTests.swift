@@ -34,7 +34,9 @@ import Testing
     let (_, wheel) = makeWheel(connections: 1, nowMs: 0)
     wheel.schedule(0, deadlineMs: 1_000)
     wheel.schedule(0, deadlineMs: 5_000)
-    for now in stride(from: Int64(0), to: 5_000, by: 50) { #expect(wheel.expired(nowMs: now) == -1) }
+    for now in stride(from: Int64(0), to: 5_000, by: 50) {
+      #expect(wheel.expired(nowMs: now) == -1)
+    }
     #expect(wheel.expired(nowMs: 5_300) == 0)
   }
 

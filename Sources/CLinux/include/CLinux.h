@@ -73,7 +73,8 @@ static inline int clinux_mkostemp(char *name) { return mkostemp(name, O_CLOEXEC)
 /// fork(2), which Swift's Glibc module marks unavailable. The caller has one thread.
 int clinux_fork(void);
 
-/// Blocks `count` signals and returns a non-blocking, close-on-exec signalfd(2) for them; -1 on error.
+/// Blocks `count` signals and returns a non-blocking, close-on-exec signalfd(2) for them; -1 on
+/// error.
 int clinux_signalfd(const int *signals, int count);
 
 /// Reads one signal from a signalfd: its number and sender; 0 where none waits.
