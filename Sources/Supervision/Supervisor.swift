@@ -54,6 +54,8 @@ public final class Supervisor {
   var closingMolds: [MoldHandle] = []
   /// Whether any worker ever was ready.
   var hasServed = false
+  /// Whether the pages that starting needed were given back.
+  private var hasSettled = false
   var firstDeaths = 0
   var trialDeaths = 0
   var workerBackOff = BackOff()
@@ -115,6 +117,12 @@ public final class Supervisor {
     for mold in molds { if let link = mold.link { descriptors.append(link.number) } }
     for worker in workers { if let link = worker.link { descriptors.append(link.number) } }
     let waitMs = nextDeadlineMs == .max ? -1 : max(0, nextDeadlineMs - Clock.monotonicMs() + 1)
+    if hasServed && !hasSettled
+      && workers.allSatisfy({ $0.state == .empty || $0.state == .ready })
+    {
+      hasSettled = true
+      ProgramPages.release()
+    }
     _ = Process.waitReadable(descriptors, timeoutMs: waitMs)
   }
 
