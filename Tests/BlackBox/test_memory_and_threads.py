@@ -98,7 +98,7 @@ def test_memory_is_given_back_or_reused(server):
                 assert response.body == b"onetwothree"
             assert len(connection.request(target="/sized?size=1600000").body) == 1_600_000
 
-    for _ in range(3):
+    for _ in range(15):  # until both threads have done everything once
         load()
     before = processes.anonymous_bytes(worker)
     for _ in range(20):

@@ -58,6 +58,22 @@ def test_stops_after_the_requests_in_hand(server, gate, wrapping, number):
     running.expect_nothing_left(family)
 
 
+def test_stop_in_the_moment_a_request_ends(server, gate):
+    """Whichever comes first, the connection is not kept for another request."""
+    for _ in range(15):
+        held = gate()
+        running = server("responding:application", "--workers", 1, "--threads", 2, "--keep-alive", 60)
+        with running.connect() as connection:
+            connection.send(request_bytes(target=f"/gate?path={held.path}"))
+            held.wait_for_visitor()
+            running.signal(signal.SIGTERM)
+            running.wait_for_notification("STOPPING=1")
+            held.open()
+            assert connection.read_response().body == b"passed"
+            connection.expect_end()
+        assert running.wait(10) == 0
+
+
 def test_idle_connections_do_not_delay_the_stop(server):
     running = server("hello:application", "--workers", 2, "--keep-alive", 60)
     with running.connect() as idle, running.connect() as silent:
