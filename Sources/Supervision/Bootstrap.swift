@@ -15,7 +15,8 @@ enum Bootstrap {
         fail(where + 'Python %d.%d; the server needs 3.11 or newer: choose one with --python'
              % tuple(sys.version_info[:2]))
     if sys.implementation.name != 'cpython':
-        fail(where + sys.implementation.name + '; the server needs CPython: choose one with --python')
+        fail(where + sys.implementation.name
+             + '; the server needs CPython: choose one with --python')
     import sysconfig
     if sysconfig.get_config_var('Py_GIL_DISABLED'):
         fail(where + 'a free-threaded build, which has another binary interface: choose one with'

@@ -6,10 +6,10 @@ import Testing
 @Suite struct ProcessFilesTests {
   @Test func findsListeningInodes() {
     let table = """
-        sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-         0: 0100007F:1F40 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 111 1
-         1: 0100007F:1F40 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 222 1
-         2: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 333 1
+        sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt uid timeout inode
+         0: 0100007F:1F40 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 111 1
+         1: 0100007F:1F40 0100007F:9C40 01 00000000:00000000 00:00000000 00000000 0 0 222 1
+         2: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 333 1
       """
     #expect(ProcessFiles.listeningInodes(in: table, port: 8000) == ["111"])
     #expect(ProcessFiles.listeningInodes(in: table, port: 80) == ["333"])
