@@ -36,7 +36,7 @@ def kill_workers_under_load(server, seconds, every):
                 os.kill(victim, signal.SIGKILL)
                 killed.append(victim)
                 load.wait_for_answers(10)
-            wait_until(lambda: time.monotonic() > next_kill, every + 10)
+            wait_until(lambda when=next_kill: time.monotonic() > when, every + 10)
         wait_until(lambda: len(running.worker_pids()) == 3, 30, "three workers again")
         load.wait_for_answers(50)
     return running, load, killed

@@ -1,5 +1,6 @@
 """Operating the server: signals, restarts, deaths, logs, sockets, users, Pythons."""
 
+import contextlib
 import json
 import os
 import re
@@ -58,19 +59,24 @@ def test_stops_after_the_requests_in_hand(server, gate, wrapping, number):
     running.expect_nothing_left(family)
 
 
-def test_stop_in_the_moment_a_request_ends(server, gate):
-    """Whichever comes first, the connection is not kept for another request."""
-    for _ in range(15):
-        held = gate()
-        running = server("responding:application", "--workers", 1, "--threads", 2, "--keep-alive", 60)
-        with running.connect() as connection:
-            connection.send(request_bytes(target=f"/gate?path={held.path}"))
-            held.wait_for_visitor()
+def test_stop_in_the_moment_requests_end(server, gate):
+    """Whichever comes first, no connection is kept for another request."""
+    for _ in range(8):
+        gates = [gate() for _ in range(8)]
+        options = ("--workers", 1, "--threads", 8, "--keep-alive", 60)
+        running = server("responding:application", *options)
+        with contextlib.ExitStack() as stack:
+            connections = [stack.enter_context(running.connect(timeout=10)) for _ in gates]
+            for connection, held in zip(connections, gates, strict=True):
+                connection.send(request_bytes(target=f"/gate?path={held.path}"))
+            for held in gates:
+                held.wait_for_visitor()
             running.signal(signal.SIGTERM)
-            running.wait_for_notification("STOPPING=1")
-            held.open()
-            assert connection.read_response().body == b"passed"
-            connection.expect_end()
+            for held in gates:
+                held.open()
+            for connection in connections:
+                assert connection.read_response().body == b"passed"
+                connection.expect_end()
         assert running.wait(10) == 0
 
 
@@ -260,8 +266,8 @@ def test_stop_during_a_restart(server, site):
 
 def test_reload_picks_up_a_change(server, site):
     """Of the application itself and of what it imports; a broken change is reported and survived."""
-    directory = site(numbered=numbered("{parts.VALUE}").replace('VERSION = "', 'VERSION = f"'), parts="VALUE = 1\n")
-    (directory / "numbered.py").write_text("import parts\n" + (directory / "numbered.py").read_text())
+    source = numbered("{parts.VALUE}").replace('VERSION = "', 'VERSION = f"')
+    directory = site(numbered="import parts\n" + source, parts="VALUE = 1\n")
     running = server("numbered", "--workers", 1, "--reload", chdir=directory)
     assert version_served(running) == "1"
     (directory / "parts.py").write_text("VALUE = 2\n")

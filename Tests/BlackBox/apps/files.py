@@ -30,7 +30,8 @@ class CountedFile:
 
 
 def application(environ, start_response):
-    query = {key: values[0] for key, values in parse_qs(environ["QUERY_STRING"], keep_blank_values=True).items()}
+    pairs = parse_qs(environ["QUERY_STRING"], keep_blank_values=True)
+    query = {key: values[0] for key, values in pairs.items()}
     name = query.get("name", "file")
     fields = [("Content-Type", "application/octet-stream")]
     if environ["PATH_INFO"] == "/closed":

@@ -69,7 +69,8 @@ def _endless():
 
 def application(environ, start_response):
     path = environ["PATH_INFO"].strip("/")
-    query = {key: values[0] for key, values in parse_qs(environ["QUERY_STRING"], keep_blank_values=True).items()}
+    pairs = parse_qs(environ["QUERY_STRING"], keep_blank_values=True)
+    query = {key: values[0] for key, values in pairs.items()}
     name = query.get("name", "body")
     return globals()["do_" + path.replace("-", "_")](environ, start_response, query, name)
 
