@@ -146,6 +146,8 @@ extension Exchange {
     precondition(status > 0 && !isOver)
     guard !isBroken else { return .clientLeft }
     guard bytes.count > 0 else { return .sent }
+    // A response that makes progress is not stuck.
+    unsafe server.slot.requestBegan(thread: thread, ms: Clock.monotonicMs())
     if headIsSent { beginBlock() } else { completeHead(length: -1) }
     let block = unsafe accept(bytes)
     var last = unsafe UnsafeRawBufferPointer(start: nil, count: 0)

@@ -100,6 +100,8 @@ public enum SendOutcome {
   var tail: ResponseTail?
   var totalBytesSent: Int64 = 0
   var beganMicroseconds: Int64 = 0
+  /// Bytes at ``headBytes`` where there is no parsed head: a refused request, for the access log.
+  private var seenCount = 0
   /// Who answers, for the access log.
   var handler = AccessHandler.none
   /// Bytes of body that were received, for the access log.
@@ -147,9 +149,13 @@ public enum SendOutcome {
   }
 
   /// Starts on a request that could not be parsed or was too slow: no head, and no next request.
-  func openRefused(_ connection: UnsafeMutablePointer<Connection>, requestID: UInt64) {
+  func openRefused(
+    _ connection: UnsafeMutablePointer<Connection>, seen: UnsafeBufferPointer<UInt8>,
+    requestID: UInt64
+  ) {
     unsafe self.connection = unsafe connection
-    unsafe headBytes = unsafe UnsafePointer(owner.input)
+    unsafe headBytes = unsafe seen.baseAddress ?? UnsafePointer(owner.input)
+    seenCount = seen.count
     head = RequestHead()
     head.keepsAlive = false
     unsafe fields = unsafe UnsafeBufferPointer(start: nil, count: 0)
@@ -186,7 +192,8 @@ public enum SendOutcome {
   /// A record of the request for the access log; borrowed memory of this exchange.
   func accessRecord() -> AccessRecord {
     var record = AccessRecord()
-    unsafe record.headBytes = unsafe UnsafeBufferPointer(start: headBytes, count: head.length)
+    unsafe record.headBytes = unsafe UnsafeBufferPointer(
+      start: headBytes, count: head.length > 0 ? head.length : seenCount)
     record.head = head.length > 0 ? head : nil
     unsafe record.fields = unsafe fields
     unsafe record.responseHead = unsafe UnsafeBufferPointer(

@@ -51,6 +51,11 @@ internal import Platform
     }
   }
 
+  /// The head's bytes, lent while the upload lives.
+  var headSeen: UnsafeBufferPointer<UInt8> {
+    unsafe UnsafeBufferPointer(start: head, count: headCount)
+  }
+
   deinit {
     unsafe head.deallocate()
     unsafe memory?.deallocate()

@@ -201,8 +201,8 @@ extension WorkerServer {
         awaitHead(index)
         return true
       case .refused(let refusal):
-        unsafe connection.pointee.dropInput()
-        refuse(index, thread, refusal)
+        unsafe refuse(
+          index, thread, refusal, seen: UnsafeBufferPointer(start: start, count: count - position))
         return true
       case .complete:
         unsafe connection.pointee.scanner = HeadScanner()
@@ -238,12 +238,10 @@ extension WorkerServer {
           beganMs: connection.pointee.readBeganMs, received: connection.pointee.receivedBytes))
       return .holds
     case .refused(let refusal):
-      unsafe connection.pointee.dropInput()
-      refuse(index, thread, refusal)
+      unsafe refuse(index, thread, refusal, seen: upload.headSeen)
       return .holds
     case .failed:
-      unsafe connection.pointee.dropInput()
-      refuse(index, thread, Refusal(.bodyNotStored))
+      unsafe refuse(index, thread, Refusal(.bodyNotStored), seen: upload.headSeen)
       return .holds
     case .complete:
       unsafe connection.pointee.upload!.release()
@@ -321,9 +319,14 @@ extension WorkerServer {
     case .waiting, .lingering:
       close(index)
     case .readingHead:
-      refuse(index, thread, Refusal(.headTimedOut))
+      let connection = unsafe table[index]
+      unsafe refuse(
+        index, thread, Refusal(.headTimedOut),
+        seen: UnsafeBufferPointer(
+          start: connection.pointee.input, count: connection.pointee.inputCount))
     case .readingBody:
-      refuse(index, thread, Refusal(.bodyTimedOut))
+      let upload = unsafe table[index].pointee.upload!.takeUnretainedValue()
+      unsafe refuse(index, thread, Refusal(.bodyTimedOut), seen: upload.headSeen)
     case .sending where unsafe table[index].pointee.isQueued:
       timers.schedule(index, deadlineMs: nowMs + settings.writeTimeoutMs)
     case .sending:

@@ -93,24 +93,28 @@ extension WorkerServer {
   // MARK: Ends.
 
   /// Answers with an error page instead of serving, and ends the connection.
-  func refuse(_ index: Int32, _ thread: HandlerThread, _ refusal: Refusal) {
+  ///
+  /// - Parameter seen: what came of the head, for the access log; stays until this returns.
+  func refuse(
+    _ index: Int32, _ thread: HandlerThread, _ refusal: Refusal, seen: UnsafeBufferPointer<UInt8>
+  ) {
     let connection = unsafe table[index]
     ErrorLog.write(
       .info,
       unsafe "Refused a request of \(connection.peerDescription) with \(refusal.status): "
         + "\(refusal.reason.sentence)")
-    if let upload = unsafe connection.pointee.upload {
-      unsafe upload.release()
-      unsafe connection.pointee.upload = nil
-    }
     unsafe connection.pointee.closesAfterResponse = true
     unsafe connection.pointee.lingers = true
     let exchange = thread.exchange!
-    unsafe exchange.openRefused(connection, requestID: nextRequestID())
+    unsafe exchange.openRefused(connection, seen: seen, requestID: nextRequestID())
     exchange.respond(status: refusal.status)
     log(exchange)
     unsafe connection.pointee.take(exchange)
     exchange.tail = nil
+    if let upload = unsafe connection.pointee.upload {
+      unsafe upload.release()
+      unsafe connection.pointee.upload = nil
+    }
     settle(index)
   }
 

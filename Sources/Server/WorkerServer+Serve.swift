@@ -33,7 +33,9 @@ extension WorkerServer {
     }
     let head = thread.parser.head
     guard head.contentLength <= settings.limitRequestBody else {
-      refuse(index, thread, Refusal(.bodyTooLarge))
+      unsafe refuse(
+        index, thread, Refusal(.bodyTooLarge),
+        seen: UnsafeBufferPointer(start: bytes, count: length))
       return .handedOver
     }
     if !head.isChunked && head.contentLength <= Int64(count - length) {
