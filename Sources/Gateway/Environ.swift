@@ -146,6 +146,12 @@ internal import Server
     else { return false }
     // `*` is no path: PATH_INFO stays empty and REQUEST_URI has it.
     if head.targetForm == .asterisk { return true }
+    if head.path.count == 0 {  // `http://host` and `http://host?query`
+      let root: StaticString = "/"
+      return unsafe store(
+        environ, keys.pathInfo,
+        paths.string(UnsafeBufferPointer(start: root.utf8Start, count: 1)))
+    }
     let path = unsafe decodedPath(bytes(base, head.path))
     return unsafe store(environ, keys.pathInfo, paths.string(path))
   }
@@ -250,7 +256,7 @@ internal import Server
     while index < fields.count {
       let field = unsafe fields[index]
       index &+= 1
-      let value = unsafe bytes(base, field.value)
+      let value = unsafe bytes(base, valueRange(field, exchange))
       switch field.id {
       case .contentLength, .proxy: continue
       case .transferEncoding where exchange.bodyLength >= 0: continue
@@ -275,6 +281,13 @@ internal import Server
     // A name that came twice replaced its first value; only then is the slow way needed.
     if unsafe PyDict_Size(environ) == before &+ stored { return true }
     return unsafe joinRepeated(environ, exchange, gil)
+  }
+
+  /// Where the value of a field is: an absolute target replaces Host (RFC 9112, section 3.2.2).
+  @inline(__always)
+  private func valueRange(_ field: Field, _ exchange: Exchange) -> ByteRange {
+    field.id == .host && exchange.head.targetForm == .absolute
+      ? exchange.head.host : field.value
   }
 
   /// CONTENT_LENGTH is given for `Content-Length: 0` and for a decoded chunked body too.
@@ -322,7 +335,7 @@ internal import Server
       if field.id == .contentType { unsafe Py_IncRef(made) }
       guard let key = unsafe PythonReference(owning: made),
         let value = unsafe PythonReference(
-          owning: Python.latin1(bytes(exchange.headBytes, field.value), gil)),
+          owning: Python.latin1(bytes(exchange.headBytes, valueRange(field, exchange)), gil)),
         let joined = join(seen, key, value, isCookie: field.id == .cookie, gil)
       else { return false }
       guard unsafe PyDict_SetItem(seen.object, key.object, joined.object) == 0,

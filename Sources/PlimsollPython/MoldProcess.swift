@@ -182,7 +182,8 @@ enum MoldProcess {
       let which = names.isEmpty ? "not started by Python" : names.joined(separator: ", ")
       ErrorLog.write(
         .error,
-        "the application started \(threads - 1) threads while it was imported (\(which)); "
+        "the application started \(threads == 2 ? "a thread" : "\(threads - 1) threads") while it "
+          + "was imported (\(which)); "
           + "they do not exist in the workers, and a lock one of them holds stays locked there: "
           + "start them at the first request or with os.register_at_fork, or use --no-preload")
     }

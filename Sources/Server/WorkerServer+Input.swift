@@ -126,6 +126,9 @@ extension WorkerServer {
       switch transfer {
       case .moved(let count):
         unsafe connection.pointee.receivedBytes += count
+        // A full buffer: more may be there, and no event will tell (EPOLLET). Noted before anything
+        // is served, because that may hand the connection over.
+        unsafe connection.pointee.hasNews = count == capacity
         let holds: Bool
         if usesOwnInput {
           unsafe connection.pointee.inputCount += count
@@ -259,8 +262,14 @@ extension WorkerServer {
   // MARK: Waiting for more.
 
   /// The connection waits for its next request.
-  private func awaitRequest(_ index: Int32) {
+  func awaitRequest(_ index: Int32) {
     let connection = unsafe table[index]
+    guard drainMode != .stop else {
+      // The response promised to go on, and then came the order to stop.
+      unsafe connection.pointee.lingers = true
+      beginClose(index)
+      return
+    }
     unsafe connection.pointee.phase = .waiting
     if unsafe connection.pointee.answered > 0 {
       timers.schedule(index, deadlineMs: nowMs + settings.keepAliveMs)

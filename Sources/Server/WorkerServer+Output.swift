@@ -23,8 +23,8 @@ extension WorkerServer {
   private func next(_ index: Int32, _ thread: HandlerThread) -> Bool {
     let connection = unsafe table[index]
     unsafe connection.pointee.phase = .waiting
-    timers.schedule(index, deadlineMs: nowMs + settings.keepAliveMs)
-    return resume(index, thread)
+    if unsafe connection.pointee.inputCount == 0 { awaitRequest(index) }
+    return unsafe connection.pointee.phase == .waiting ? resume(index, thread) : true
   }
 
   /// Sends on, tears down or ends a connection that is not ready for another request.
@@ -121,7 +121,7 @@ extension WorkerServer {
   /// Ends a connection in good order: what the client still sends is read for a while, because
   /// closing with unread bytes resets the connection and may destroy the response on its way
   /// (RFC 9112, section 9.6).
-  private func beginClose(_ index: Int32) {
+  func beginClose(_ index: Int32) {
     let connection = unsafe table[index]
     guard unsafe connection.pointee.lingers, settings.lingeringCloseMs > 0 else {
       close(index)

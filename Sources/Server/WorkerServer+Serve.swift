@@ -188,7 +188,12 @@ extension WorkerServer {
     let exchange = thread.exchange!
     let head = exchange.head
     switch (head.method, head.targetForm) {
-    case (.connect, _), (_, .authority), (.trace, _):
+    case (.connect, _), (_, .authority):
+      // What follows is meant for somebody else.
+      unsafe exchange.connection.pointee.closesAfterResponse = true
+      exchange.respond(status: 405, field: "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH")
+      return true
+    case (.trace, _):
       exchange.respond(status: 405, field: "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH")
       return true
     case (.options, .asterisk):
