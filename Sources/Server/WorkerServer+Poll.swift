@@ -48,7 +48,7 @@ extension WorkerServer {
       let index = ready.pop()
       lock.give()
       guard index >= 0 else { return }
-      serveQueued(index, thread)
+      _ = serveQueued(index, thread, holdsRole: false)
     }
   }
 
@@ -174,8 +174,7 @@ extension WorkerServer {
       if isReturned {
         guard goOn(index, thread) else { return false }
       } else {
-        unsafe table[index].pointee.phase = .waiting
-        guard resume(index, thread) else { return false }
+        guard serveQueued(index, thread, holdsRole: true) else { return false }
       }
     }
   }

@@ -137,17 +137,20 @@ extension WorkerServer {
 
   /// Runs the application, and returns whether the thread still holds the role.
   private func runApplication(_ thread: HandlerThread) -> Bool {
-    if slowness.load(ordering: .relaxed) > 0 && passRole() {
-      let began = Clock.monotonicMicroseconds()
-      call(thread, nowMs: began / 1000)
-      noteDuration(Clock.monotonicMicroseconds() - began)
-      return false
-    }
+    if slowness.load(ordering: .relaxed) > 0 && passRole() { return runWithoutRole(thread) }
     role.enterApplication()
     let token = role.token
     wakeMonitor()
     call(thread, nowMs: nowMs)
     return role.leaveApplication(token)
+  }
+
+  /// The same while another thread polls.
+  private func runWithoutRole(_ thread: HandlerThread) -> Bool {
+    let began = Clock.monotonicMicroseconds()
+    call(thread, nowMs: began / 1000)
+    noteDuration(Clock.monotonicMicroseconds() - began)
+    return false
   }
 
   private func call(_ thread: HandlerThread, nowMs: Int64) {
@@ -236,8 +239,8 @@ extension WorkerServer {
     return .handedOver
   }
 
-  /// Answers a request from the ready queue, without the role.
-  func serveQueued(_ index: Int32, _ thread: HandlerThread) {
+  /// Answers a request from the ready queue. Returns whether the thread holds the role afterwards.
+  func serveQueued(_ index: Int32, _ thread: HandlerThread, holdsRole: Bool) -> Bool {
     let connection = unsafe table[index]
     unsafe connection.pointee.isQueued = false
     let exchange = thread.exchange!
@@ -262,10 +265,10 @@ extension WorkerServer {
       unsafe rest = unsafe bytes + head.length + body
       restCount = count - head.length - body
     }
-    let began = Clock.monotonicMicroseconds()
-    call(thread, nowMs: began / 1000)
-    noteDuration(Clock.monotonicMicroseconds() - began)
-    _ = unsafe conclude(index, thread, rest: rest, restCount: restCount, holdsRole: false)
+    let holds = holdsRole ? runApplication(thread) : runWithoutRole(thread)
+    _ = unsafe conclude(
+      index, thread, rest: rest, restCount: restCount, holdsRole: holds, restMoved: true)
+    return holds
   }
 
   /// Learns from a request that ran without the role whether requests are slow.

@@ -199,3 +199,33 @@ def test_uploads_in_parallel(reading):
     finally:
         for connection in connections:
             connection.close()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("size", [10, 100_000, 400_000])
+def test_uploads_that_arrive_while_every_handler_is_busy(server, gate, threads, size):
+    """They are collected meanwhile, wait in order, and nothing of them is lost or mixed up."""
+    running = server("busy:application", "--workers", 1, "--threads", threads)
+    gates = [gate() for _ in range(threads)]
+    blockers = [running.connect() for _ in range(threads)]
+    for blocker, closed in zip(blockers, gates):
+        blocker.send(b"GET /gate HTTP/1.1\r\nHost: x\r\nX-Gate: " + closed.path.encode() +
+                     b"\r\n\r\n")
+        closed.wait_for_visitor()
+    uploads = []
+    for number in range(6):
+        body = bytes([65 + number]) * size
+        upload = running.connect()
+        upload.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size)
+        upload.send(body[: size // 2])
+        uploads.append((upload, body))
+    for upload, body in uploads:
+        # The second half, and the next request right behind it.
+        upload.send(body[size // 2:] + b"GET /plain HTTP/1.1\r\nHost: x\r\n\r\n")
+    for closed in gates:
+        closed.open()
+    for upload, body in uploads:
+        assert upload.read_response().body == body
+        assert upload.read_response().body == b"plain"
+    for blocker in blockers:
+        assert blocker.read_response().body == b"passed"
