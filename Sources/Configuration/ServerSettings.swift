@@ -82,7 +82,7 @@ public struct ServerSettings: Equatable, Sendable {
   /// How long an idle connection stays open; 0: keep-alive is off.
   public var keepAliveMs: Int64 = 5_000
   /// Requests of one connection; 0: no limit.
-  public var maxKeepAliveRequests = 100
+  public var maxKeepAliveRequests = 1000
   /// Time for a request head (RequestReadTimeout `header=20-40,MinRate=500`); 0: no limit.
   public var headTimeoutMs: Int64 = 20_000
   /// What the time for a head may grow to; 0: no limit.

@@ -170,7 +170,8 @@ public enum SettingsTable {
       "max-keep-alive-requests", directive: "MaxKeepAliveRequests",
       .count(\.maxKeepAliveRequests, 0...1_000_000_000), "N", in: .times,
       help: "Requests of one connection; 0: no limit.",
-      reason: "Apache's default; spreads long-lived clients over the workers again."),
+      reason: "As in nginx; spreads long-lived clients over the workers again. Apache's 100 was "
+        + "measured to cost a sixth of the throughput of a kept-alive client."),
     SettingDefinition(
       "request-read-timeout", directive: "RequestReadTimeout", .readTimeout, "LIMITS",
       in: .times,

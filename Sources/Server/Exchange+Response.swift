@@ -1,134 +1,10 @@
 // Exchange+Response: writing the response. Assembly.
-internal import AccessLog
 internal import Bytes
 internal import Configuration
-internal import HTTP1
 internal import Platform
 internal import Scoreboard
-internal import StaticFiles
 
 extension Exchange {
-  // MARK: Head.
-
-  /// Starts (or starts again) the response head. Legal until ``headIsSent``.
-  ///
-  /// - Parameter status: status code; the caller has checked that it is in 100...999.
-  /// - Parameter reason: reason phrase, free of control bytes (checked by the caller).
-  public func beginHead(status: Int, reason: UnsafeBufferPointer<UInt8>) {
-    precondition(!headIsSent)
-    resetResponse()
-    self.status = status
-    writer.append("HTTP/1.1 ")
-    writer.append(UInt8(truncatingIfNeeded: 48 + status / 100))
-    writer.append(UInt8(truncatingIfNeeded: 48 + status / 10 % 10))
-    writer.append(UInt8(truncatingIfNeeded: 48 + status % 10))
-    writer.append(0x20)
-    unsafe writer.append(copying: reason)
-    writer.append("\r\n")
-  }
-
-  /// Adds one field. The caller has checked the syntax of both and refused hop-by-hop fields.
-  ///
-  /// Content-Length is taken over and enforced; Date and Server are used instead of the server's
-  /// own.
-  /// - Returns: false where the head grows over its bound (64 KiB), or Content-Length is repeated
-  ///   or no number.
-  public func addField(
-    name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>
-  ) -> Bool {
-    // What the server adds by itself (status, date, framing) fits into the last 512 bytes.
-    guard name.count + value.count + 4 + 512 <= HandlerThread.responseHeadCapacity - writer.count
-    else { return false }
-    switch name.count {
-    case 14 where unsafe ASCII.equalsIgnoringCase(name, "content-length"):
-      guard declaredLength < 0, let length = unsafe ASCII.decimal(value) else { return false }
-      declaredLength = length
-      return true
-    case 6 where unsafe ASCII.equalsIgnoringCase(name, "server"): sawServer = true
-    case 4 where unsafe ASCII.equalsIgnoringCase(name, "date"): sawDate = true
-    default: break
-    }
-    unsafe writer.append(copying: name)
-    writer.append(": ")
-    unsafe writer.append(copying: value)
-    writer.append("\r\n")
-    return true
-  }
-
-  /// Whether body bytes are wanted at all: false for HEAD, 1xx, 204 and 304.
-  public var sendsBody: Bool {
-    head.method != .head && status >= 200 && status != 204 && status != 304
-  }
-
-  /// Completes the head. `length`: bytes of the body where they are known, else -1.
-  func completeHead(length: Int64) {
-    var keeps = unsafe server.mayKeepAlive(connection, head) && bodyIsConsumed
-    let forbidsBody = status < 200 || status == 204 || status == 304
-    if forbidsBody {
-      framing = .none
-      if status == 304 && declaredLength >= 0 { appendLength(declaredLength) }
-      keeps = keeps && status >= 200
-    } else if declaredLength >= 0 {
-      framing = .length
-      appendLength(declaredLength)
-    } else if length > 0 || (length == 0 && head.method != .head) {
-      framing = .length
-      declaredLength = length
-      appendLength(length)
-    } else if head.method == .head {
-      framing = .none
-    } else if head.minorVersion == 1 {
-      framing = .chunked
-      writer.append("Transfer-Encoding: chunked\r\n")
-    } else {
-      framing = .close
-      keeps = false
-    }
-    if head.method == .head { framing = .none }
-    if !keeps {
-      writer.append("Connection: close\r\n")
-    } else if head.minorVersion == 0 {
-      writer.append("Connection: keep-alive\r\n")
-    }
-    if !sawDate && !sawServer {
-      unsafe writer.append(copying: owner.dateAndServer(server.serverName))
-    } else {
-      appendMissing()
-    }
-    writer.append("\r\n")
-    precondition(!writer.overflowed)
-    responseHeadCount = writer.count
-    pendingFirst = 0
-    keepsAlive = keeps
-    headIsSent = true
-  }
-
-  private func appendLength(_ length: Int64) {
-    writer.append("Content-Length: ")
-    writer.append(decimal: length)
-    writer.append("\r\n")
-  }
-
-  private func appendMissing() {
-    if !sawDate {
-      writer.append("Date: ")
-      writer.append(httpDate: Clock.realSeconds())
-      writer.append("\r\n")
-    }
-    if unsafe !sawServer && server.serverName.count > 0 {
-      writer.append("Server: ")
-      unsafe writer.append(copying: server.serverName.bytes)
-      writer.append("\r\n")
-    }
-  }
-
-  /// Whether everything the client sent for this request was read, so that the next request
-  /// follows.
-  private var bodyIsConsumed: Bool {
-    if case .live(let live) = body { return live.isComplete }
-    return true
-  }
-
   // MARK: Body, block by block.
 
   /// Makes ready for another block. The head's bytes stay where they are, for the access log.
@@ -351,72 +227,13 @@ extension Exchange {
     }
   }
 
-  /// Answers with the standard page of `status`, and one more field line (without its end).
-  func respond(status: Int, field: StaticString = "") {
-    beginHead(status: status)
-    if field.utf8CodeUnitCount > 0 {
-      writer.append(field)
-      writer.append("\r\n")
-    }
-    finishWithPage()
-  }
-
-  /// Answers without a body, with one field line (without its end).
-  func respondEmpty(status: Int, field: StaticString) {
-    beginHead(status: status)
-    writer.append(field)
-    writer.append("\r\n")
-    finish()
-  }
-
-  /// Answers with a file, a redirection or an error of `site`.
-  func respond(from site: StaticSite, mount: Int) {
-    // The status is known only afterwards, so the status line is put before the fields then.
-    var response = unsafe site.respond(
-      mount: mount, head: head,
-      headBytes: UnsafeBufferPointer(start: headBytes, count: head.length), fields: fields,
-      nowSeconds: Clock.realSeconds(), into: &owner.staticFields)
-    beginHead(status: response.status)
-    unsafe writer.append(copying: owner.staticFields.written)
-    unsafe owner.staticFields.truncate(to: 0)
-    guard response.contentLength >= 0 else {
-      finishWithPage()
-      return
-    }
-    declaredLength = response.contentLength
-    if let file = response.file.take(), sendsBody {
-      _ = finish(file: file.number, offset: response.offset, count: response.contentLength)
-    } else {
-      finish()
-    }
-  }
-
-  private func beginHead(status: Int) {
-    let reason = ReasonPhrase.of(status)
-    unsafe beginHead(
-      status: status,
-      reason: UnsafeBufferPointer(start: reason.utf8Start, count: reason.utf8CodeUnitCount))
-  }
-
-  /// Ends a response whose head is open with the standard page of its status.
-  private func finishWithPage() {
-    writer.append("Content-Type: text/html; charset=utf-8\r\n")
-    declaredLength = Int64(ErrorPage.length(status: status))
-    completeHead(length: declaredLength)
-    if framing == .length {
-      ErrorPage.append(status: status, into: &writer)
-      bodyBytesSent = declaredLength
-    }
-    unsafe conclude(pushHead(), owner: nil)
-  }
-
-  private func pushHead() -> SendOutcome {
+  func pushHead() -> SendOutcome {
     let none = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     return unsafe transmit(none, none)
   }
 
   /// The response is complete as far as the application is concerned.
-  private func conclude(_ outcome: SendOutcome, owner: OpaquePointer?) {
+  func conclude(_ outcome: SendOutcome, owner: OpaquePointer?) {
     isOver = true
     let isWhole = framing != .length || bodyBytesSent == declaredLength
     switch outcome {
