@@ -1,4 +1,4 @@
-"""Fixtures of the black-box tests: servers of the real program, shared by a file or for one test."""
+"""Fixtures of the black-box tests: servers of the real program, for a file or for one test."""
 
 import os
 import pathlib
@@ -155,7 +155,7 @@ def system_python():
 
 @pytest.fixture
 def readable_copy():
-    """The staged program and the test applications where every user can read them: (stage, apps)."""
+    """The staged program and the test applications where all users can read them: (stage, apps)."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="plimsoll-test-"))
     os.chmod(directory, 0o755)
     try:

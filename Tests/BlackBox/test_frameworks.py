@@ -43,8 +43,8 @@ def django_data(tmp_path_factory, python):
     environment = {**os.environ, "SITE_DATA": str(data), "PYTHONDONTWRITEBYTECODE": "1"}
     for words in (["migrate"], ["seed"], ["collectstatic", "--noinput"]):
         result = subprocess.run(
-            [python, "manage.py", *words], cwd=site, env=environment, capture_output=True, text=True,
-            check=False,
+            [python, "manage.py", *words], cwd=site, env=environment, capture_output=True,
+            text=True, check=False,
         )
         assert result.returncode == 0, result.stderr
     return data, site
@@ -142,17 +142,22 @@ def logged_in(url):
     session = requests.Session()
     page = session.get(url + "/admin/login/", timeout=20)
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)[1]
-    form = {"csrfmiddlewaretoken": token, "username": "admin", "password": "plimsoll", "next": "/admin/"}
+    form = {
+        "csrfmiddlewaretoken": token, "username": "admin", "password": "plimsoll",
+        "next": "/admin/",
+    }
     response = session.post(
         url + "/admin/login/", data=form, headers={"Referer": url + "/admin/login/"}, timeout=20
     )
-    assert response.history and response.url == url + "/admin/" and "Harbour office" in response.text
+    assert response.history and response.url == url + "/admin/"
+    assert "Harbour office" in response.text
     return session
 
 
 def test_django_admin(django):
     """Log in, see a list, add a row and find it, log out."""
-    assert requests.get(django.url + "/admin/", timeout=20).url.endswith("/admin/login/?next=/admin/")
+    stranger = requests.get(django.url + "/admin/", timeout=20)
+    assert stranger.url.endswith("/admin/login/?next=/admin/")
     session = logged_in(django.url)
     page = session.get(django.url + "/admin/fleet/port/add/", timeout=20)
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)[1]
@@ -192,7 +197,7 @@ def test_django_static(django):
 
 
 def test_django_slow_views_at_once(django):
-    """2 workers × 4 threads: 8 views of 0.2 s take much less than 1.6 s together (best of three)."""
+    """2 workers × 4 threads: 8 views of 0.2 s take much less than 1.6 s in all (best of three)."""
     best = 99.0
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         for _ in range(3):

@@ -124,7 +124,8 @@ def test_pipelined_behind_a_slow_one(responding, gate):
     """An answer that is ready waits for the one before it."""
     held = gate()
     with responding.connect() as connection:
-        connection.send(request_bytes(target=f"/gate?path={held.path}") + request_bytes(target="/single"))
+        first = request_bytes(target=f"/gate?path={held.path}")
+        connection.send(first + request_bytes(target="/single"))
         held.wait_for_visitor()
         assert connection.has_nothing_to_read()
         held.open()
@@ -140,7 +141,8 @@ def test_date_and_server_once(responding):
     assert len(response.all("Date")) == 1 and len(response.all("Server")) == 1
     date = parsedate_to_datetime(response["Date"])
     assert re.fullmatch(
-        r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", response["Date"]
+        r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT",
+        response["Date"],
     )
     assert abs(date.timestamp() - time.time()) < 30
     assert "plimsoll" in response["Server"].lower()
@@ -336,7 +338,7 @@ def test_slow_head(impatient, sent):
 
 
 def test_trickling_head(impatient):
-    """A client that keeps sending, below the minimum rate, does not last longer than the maximum."""
+    """A client that keeps sending, below the minimum rate, lasts no longer than the maximum."""
     begun = time.monotonic()
     with impatient.connect() as connection:
         connection.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
@@ -387,7 +389,7 @@ def test_slow_clients_hold_no_thread(impatient):
 
 
 def test_client_that_does_not_read(server):
-    """One thread; its response is larger than any socket buffer, and others are served meanwhile."""
+    """One thread; its response is larger than any socket buffer; others are served meanwhile."""
     running = server("responding:application", "--workers", 1, "--threads", 1)
     with running.connect(receive_buffer=4096) as stalled:
         stalled.send(request_bytes(target="/sized?size=20000000"))
@@ -417,7 +419,8 @@ def established(server_port, client_port):
     with open("/proc/net/tcp", encoding="ascii") as file:
         for line in file:
             parts = line.split()
-            if parts[1].endswith(f":{server_port:04X}") and parts[2].endswith(f":{client_port:04X}"):
+            local, remote = parts[1], parts[2]
+            if local.endswith(f":{server_port:04X}") and remote.endswith(f":{client_port:04X}"):
                 return parts[3] == "01"
     return False
 

@@ -31,14 +31,16 @@ FRAMING = {
     "length with a space inside": (post("Content-Length: 1 5", body=b"hello"), 400),
     "empty length": (post("Content-Length: ", body=b""), 400),
     "length with underscore": (post("Content-Length: 1_0", body=b"hellohello"), 400),
-    "length over 64 bits": (post("Content-Length: 18446744073709551621", body=b"hello"), (400, 413)),
+    "length over 64 bits": (
+        post("Content-Length: 18446744073709551621", body=b"hello"), (400, 413)),
     "length of 40 digits": (post("Content-Length: " + "9" * 40, body=b"hello"), (400, 413)),
     "chunked in 1.0": (
         post("Transfer-Encoding: chunked", body=b"0\r\n\r\n", first="POST / HTTP/1.0"), 400),
     "coding gzip": (post("Transfer-Encoding: gzip", body=b"0\r\n\r\n"), 501),
     "coding identity": (post("Transfer-Encoding: identity", body=b"0\r\n\r\n"), 501),
     "coding gzip, chunked": (post("Transfer-Encoding: gzip, chunked", body=b"0\r\n\r\n"), 501),
-    "coding chunked, gzip": (post("Transfer-Encoding: chunked, gzip", body=b"0\r\n\r\n"), (400, 501)),
+    "coding chunked, gzip": (
+        post("Transfer-Encoding: chunked, gzip", body=b"0\r\n\r\n"), (400, 501)),
     "chunked twice": (post("Transfer-Encoding: chunked, chunked", body=b"0\r\n\r\n"), (400, 501)),
     "two codings fields": (
         post("Transfer-Encoding: chunked", "Transfer-Encoding: chunked", body=b"0\r\n\r\n"),
@@ -48,7 +50,8 @@ FRAMING = {
     "almost chunked": (post("Transfer-Encoding: xchunked", body=b"0\r\n\r\n"), 501),
     "chunked with vertical tab": (
         post("Transfer-Encoding: \x0bchunked", body=b"0\r\n\r\n"), (400, 501)),
-    "chunked with parameter": (post("Transfer-Encoding: chunked;a=b", body=b"0\r\n\r\n"), (400, 501)),
+    "chunked with parameter": (
+        post("Transfer-Encoding: chunked;a=b", body=b"0\r\n\r\n"), (400, 501)),
     "empty coding": (post("Transfer-Encoding: ", body=b"0\r\n\r\n"), (400, 501)),
 }
 
@@ -77,7 +80,8 @@ LINES = {
     "delete in a value": (get("X: a\x7fb"), 400),
     "NUL in the target": (get(first="GET /a\0b HTTP/1.1"), 400),
     "NUL first": (b"\0" + get(), 400),
-    "TLS greeting": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 40 + b"\r\n\r\n", 400),
+    "TLS greeting": (
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 40 + b"\r\n\r\n", 400),
 }
 
 REQUEST_LINES = {
@@ -145,7 +149,8 @@ CHUNKS = {
     "NUL in an extension": (post(CODED, body=b"5;a\0b\r\nhello\r\n0\r\n\r\n"), 400),
     "endless extension": (
         post(CODED, body=b"5;" + b"a" * 100_000 + b"\r\nhello\r\n0\r\n\r\n"), (400, 413, 431)),
-    "endless zeros": (post(CODED, body=b"0" * 100_000 + b"5\r\nhello\r\n0\r\n\r\n"), (400, 413, 431)),
+    "endless zeros": (
+        post(CODED, body=b"0" * 100_000 + b"5\r\nhello\r\n0\r\n\r\n"), (400, 413, 431)),
     "trailer without colon": (post(CODED, body=b"0\r\nnonsense\r\n\r\n"), 400),
     "trailer with LF": (post(CODED, body=b"0\r\nX: y\n\r\n"), 400),
     "trailer with control byte": (post(CODED, body=b"0\r\nX: a\x01b\r\n\r\n"), 400),
@@ -211,7 +216,8 @@ def test_refusal_after_good_requests(counting, name):
     request, status = REFUSED[name]
     before = count(counting)
     with counting.connect() as connection:
-        connection.send(request_bytes(target="/1") + request_bytes(target="/2") + request + SMUGGLED)
+        good = request_bytes(target="/1") + request_bytes(target="/2")
+        connection.send(good + request + SMUGGLED)
         assert connection.read_response().body == b"ran"
         assert connection.read_response().body == b"ran"
         assert connection.read_response().status == status

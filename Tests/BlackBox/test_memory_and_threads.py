@@ -48,7 +48,7 @@ def test_thread_of_the_application_without_preload(server, site):
 
 
 def test_memory_of_the_supervisor(server):
-    """At most 1 MB of its own, also after restarts (the program's file pages are the page cache's)."""
+    """At most 1 MB of its own, also after restarts (the program's pages are the page cache's)."""
     running = server("hello:application", "--workers", 2)
     for _ in range(3):
         old = running.worker_pids()
@@ -58,7 +58,7 @@ def test_memory_of_the_supervisor(server):
 
 
 def test_memory_of_an_idle_connection(server):
-    """At most 2 KiB of anonymous memory for each, after the server has had as many as 300 at once."""
+    """At most 2 KiB of anonymous memory each, after the server has had as many as 300 at once."""
     running = server(
         "hello:application", "--workers", 1, "--keep-alive", 120, "--max-keep-alive-requests", 0
     )
@@ -106,7 +106,8 @@ def test_memory_is_given_back_or_reused(server):
     assert processes.anonymous_bytes(worker) - before < 1024 * KIB
 
 
-@pytest.mark.parametrize("target", ["/single", "/blocks?name=d", "/fails-at-once", "/fails-later?name=d"])
+@pytest.mark.parametrize(
+    "target", ["/single", "/blocks?name=d", "/fails-at-once", "/fails-later?name=d"])
 @pytest.mark.parametrize("how", ["orderly", "reset"])
 def test_no_descriptor_leaks(shared_server, target, how):
     """250 connections in each of eight ways: 2,000 altogether."""
@@ -123,7 +124,9 @@ def test_no_descriptor_leaks(shared_server, target, how):
                 connection.reset()
             else:
                 connection.read_head()
-    wait_until(lambda: len(processes.descriptors(worker)) <= before, what="the descriptors to be closed")
+    wait_until(
+        lambda: len(processes.descriptors(worker)) <= before, what="the descriptors to be closed"
+    )
     assert len(processes.descriptors(running.pid)) <= supervisor_before
 
 

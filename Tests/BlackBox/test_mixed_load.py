@@ -1,4 +1,4 @@
-"""Many clients that do different things at once: every answer is the right one, on every connection."""
+"""Many clients that do different things at once: every answer is right, on every connection."""
 
 import random
 import threading

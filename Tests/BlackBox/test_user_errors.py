@@ -103,7 +103,8 @@ def test_import_error(site):
 
 
 def test_exception_while_importing(site):
-    directory = site(mysite="def configure():\n    raise ValueError('setting is wrong')\nconfigure()\n")
+    source = "def configure():\n    raise ValueError('setting is wrong')\nconfigure()\n"
+    directory = site(mysite=source)
     code, text = serve("mysite:application", chdir=directory)
     assert code == APPLICATION
     assert text.count("\nValueError: setting is wrong\n") == 1
@@ -318,7 +319,8 @@ def test_unreadable_extension(readable_copy, damage):
         with open(path, "wb") as file:
             file.write(b"" if damage == "empty" else b"this is no extension\n")
     code, text, _ = run_to_its_end(
-        "serve", "hello", "--bind", f"127.0.0.1:{free_port()}", "--python", sys.executable, stage=stage
+        "serve", "hello", "--bind", f"127.0.0.1:{free_port()}", "--python", sys.executable,
+        stage=stage,
     )
     complaint(text, path)
     assert code in (1, PYTHON)

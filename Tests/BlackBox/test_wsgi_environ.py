@@ -77,7 +77,9 @@ def test_ipv6(server, wrapping):
     with socket.socket(socket.AF_INET6) as probe:
         probe.bind(("::1", 0))
         port = probe.getsockname()[1]
-    running = server(f"environment:{wrapping}", "--workers", 1, "--bind", f"[::1]:{port}", bind="none")
+    running = server(
+        f"environment:{wrapping}", "--workers", 1, "--bind", f"[::1]:{port}", bind="none"
+    )
     running.host, running.port = "::1", port
     found = environ(running)
     assert found["REMOTE_ADDR"] == "::1" and found["SERVER_PORT"] == str(port)
@@ -207,7 +209,8 @@ def test_repeated_values_are_the_same_each_time(serving):
     """Values are reused on a connection; a changed one of equal length must not be."""
     with serving.connect() as connection:
         for value in ("aaaa", "aaaa", "aaab", "baaa", "aaaa", "aaa", "aaaaa"):
-            found = json.loads(connection.request(headers={"X-Value": value, "User-Agent": value}).body)
+            fields = {"X-Value": value, "User-Agent": value}
+            found = json.loads(connection.request(headers=fields).body)
             assert (found["HTTP_X_VALUE"], found["HTTP_USER_AGENT"]) == (value, value)
 
 

@@ -102,7 +102,8 @@ def test_ten_megabytes(server, wrapping, coding, tmp_path):
         if coding == "chunked":
             coded = chunked(*[body[i : i + 99_999] for i in range(0, len(body), 99_999)])
         for _ in range(2):
-            answer = json.loads(connection.request("POST", "/blocks?size=65536", fields, coded).body)
+            response = connection.request("POST", "/blocks?size=65536", fields, coded)
+            answer = json.loads(response.body)
             assert answer["sha256"] == hashlib.sha256(body).hexdigest()
         links = json.loads(connection.request("GET", "/descriptors").body)["links"]
     assert list(directory.iterdir()) == []

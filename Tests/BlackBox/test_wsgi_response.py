@@ -200,9 +200,11 @@ def test_less_than_declared_ends_the_connection(responding, blocks):
 # Errors.
 
 
-@pytest.mark.parametrize("target", ["/fails-at-once", "/fails-first?name=e1", "/start-twice",
-                                    "/never-starts?name=e2", "/returns?what=None", "/returns?what=int",
-                                    "/returns?what=strs", "/returns?what=ints", "/returns?what=str"])
+@pytest.mark.parametrize(
+    "target",
+    ["/fails-at-once", "/fails-first?name=e1", "/start-twice", "/never-starts?name=e2",
+     "/returns?what=None", "/returns?what=int", "/returns?what=strs", "/returns?what=ints",
+     "/returns?what=str"])
 def test_error_before_the_first_byte(responding, target):
     response = responding.get(target)
     assert response.status == 500
@@ -239,7 +241,7 @@ def test_failure_in_mid_stream(responding, version):
                 connection.read_response()
             assert connection.ended
         else:
-            # The connection's end is the only framing of 1.0; all that can be seen is that it ended.
+            # The connection's end is the only framing of 1.0: all that can be seen is this end.
             assert connection.read_response().body.startswith(b"block 0")
     still_works(responding)
 

@@ -57,7 +57,8 @@ def application(environ, start_response):
                 "length": environ.get("CONTENT_LENGTH"),
             }
         except OSError as error:
-            print(f"reading failed: {type(error).__name__}", file=environ["wsgi.errors"], flush=True)
+            failure = f"reading failed: {type(error).__name__}"
+            print(failure, file=environ["wsgi.errors"], flush=True)
             raise
     body = json.dumps(answer).encode()
     start_response(

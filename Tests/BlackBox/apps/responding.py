@@ -162,12 +162,14 @@ def do_own_date(environ, start_response, query, name):
 
 def do_raw_field(environ, start_response, query, name):
     """A response field straight from the query, however wrong."""
-    start_response(query.get("status", "200 OK"), [*PLAIN, (query["field"], query.get("value", ""))])
+    field = (query["field"], query.get("value", ""))
+    start_response(query.get("status", "200 OK"), [*PLAIN, field])
     return [b"not refused"]
 
 
 def do_many_fields(environ, start_response, query, name):
-    start_response("200 OK", [*PLAIN, *[(f"X-{i}", "v" * 1000) for i in range(int(query["count"]))]])
+    many = [(f"X-{i}", "v" * 1000) for i in range(int(query["count"]))]
+    start_response("200 OK", [*PLAIN, *many])
     return [b"many"]
 
 

@@ -124,7 +124,7 @@ def descriptors(pid):
 
 
 def unread_bytes(server_port, client_port):
-    """Bytes that the kernel holds for the server's end of a loopback connection; None if it is gone."""
+    """Bytes that the kernel holds for the server's end of a loopback connection; None if gone."""
     local, remote = f":{server_port:04X}", f":{client_port:04X}"
     for path in ("/proc/net/tcp", "/proc/net/tcp6"):
         with open(path, encoding="ascii") as file:

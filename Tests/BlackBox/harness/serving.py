@@ -251,7 +251,7 @@ class Server:
 
 
 def run_to_its_end(*words, chdir=None, deadline=40.0, stage=STAGE, **env):
-    """Runs `plimsoll` with these words, which should end by itself: (code, standard error, output)."""
+    """Runs `plimsoll` with these words; it should end by itself: (code, standard error, output)."""
     environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
     environment.update({key: str(value) for key, value in env.items()})

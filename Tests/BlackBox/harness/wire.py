@@ -10,7 +10,9 @@ from .processes import unread_bytes, wait_until
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2}) ([\t\x20-\x7e\x80-\xff]*)")
 FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*")
 CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]+")
-ONLY_ONCE = {"content-length", "transfer-encoding", "date", "server", "location", "etag", "content-type"}
+ONLY_ONCE = {
+    "content-length", "transfer-encoding", "date", "server", "location", "etag", "content-type",
+}
 
 
 class Malformed(AssertionError):
@@ -234,7 +236,8 @@ class Connection:
 
     def request(self, method="GET", target="/", headers=(), body=b"", version="1.1"):
         """Sends one request and reads its response."""
-        return self.send(request_bytes(method, target, headers, body, version)).read_response(method)
+        self.send(request_bytes(method, target, headers, body, version))
+        return self.read_response(method)
 
     def expect_end(self):
         """Asserts that the server closes the connection without another byte."""
