@@ -105,6 +105,9 @@ class Server:
         if wait:
             try:
                 self.wait_until_ready()
+                # The server is ready with its first worker; a test counts on those it asked for.
+                if "--workers" in words:
+                    self.wait_for_workers(int(words[words.index("--workers") + 1]))
             except BaseException:
                 self.kill()
                 raise
