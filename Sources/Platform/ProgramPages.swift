@@ -7,9 +7,9 @@ public enum ProgramPages {
   /// Unmaps every clean page that comes from a file (madvise(2), MADV_DONTNEED).
   ///
   /// Starting touches most of a program once: metadata, messages, the C library. A process that
-  /// then sleeps for days need not keep that mapped. Pages stay in the page cache, where the kernel may
-  /// reclaim them, and come back by a minor fault where they are needed again. Mappings that hold
-  /// pages of their own are left alone, read-only ones too: those were relocated before.
+  /// then sleeps for days need not keep that mapped. Pages stay in the page cache, where the kernel
+  /// may reclaim them, and come back by a minor fault where they are needed again. Mappings that
+  /// hold pages of their own are left alone, read-only ones too: those were relocated before.
   public static func release() {
     guard let mappings = SmallFile.text("/proc/self/smaps", mostBytes: 1 << 20) else { return }
     var range: (start: UInt, end: UInt)?
