@@ -24,7 +24,7 @@ public struct FileDescriptor: ~Copyable {
 
   /// dup(2) with close-on-exec.
   public borrowing func duplicate() throws(SystemCallError) -> FileDescriptor {
-    let copy = fcntl(number, F_DUPFD_CLOEXEC, 0)
+    let copy = fcntl(number, F_DUPFD_CLOEXEC, 3)
     guard copy >= 0 else { throw SystemCallError("fcntl") }
     return FileDescriptor(owning: copy)
   }
@@ -42,7 +42,7 @@ public struct FileDescriptor: ~Copyable {
 
   /// A copy (close-on-exec) of a descriptor that somebody else owns.
   public static func duplicate(of number: Int32) throws(SystemCallError) -> FileDescriptor {
-    let copy = fcntl(number, F_DUPFD_CLOEXEC, 0)
+    let copy = fcntl(number, F_DUPFD_CLOEXEC, 3)
     guard copy >= 0 else { throw SystemCallError("fcntl") }
     return FileDescriptor(owning: copy)
   }

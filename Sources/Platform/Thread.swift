@@ -12,15 +12,21 @@ internal import Glibc
     init(_ run: @escaping () -> Void) { self.run = run }
   }
 
-  /// Starts a thread called `name` (at most 15 bytes) with all signals blocked: signals are for the
-  /// main thread.
+  /// Starts a thread called `name` (at most 15 bytes).
   ///
+  /// - Parameter blocksSignals: whether it leaves signals to the others, but for those that a fault
+  ///   of its own raises. Not for threads that run an application: what it starts inherits the mask
+  ///   (signal(7)), and could then not be ended by a signal.
   /// - Throws: EAGAIN where the system has no room for another thread.
-  public init(name: String, _ run: @escaping () -> Void) throws(SystemCallError) {
-    var all = sigset_t()
+  public init(
+    name: String, blocksSignals: Bool, _ run: @escaping () -> Void
+  ) throws(SystemCallError) {
+    var blocked = sigset_t()
     var before = sigset_t()
-    unsafe sigfillset(&all)
-    unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
+    unsafe sigfillset(&blocked)
+    for fault in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT] { unsafe sigdelset(&blocked, fault) }
+    if !blocksSignals { unsafe sigemptyset(&blocked) }
+    unsafe pthread_sigmask(SIG_BLOCK, &blocked, &before)
     let body = unsafe Unmanaged.passRetained(Body(run)).toOpaque()
     let code = unsafe pthread_create(
       &handle, nil,

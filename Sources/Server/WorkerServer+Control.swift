@@ -43,7 +43,7 @@ extension WorkerServer {
     for number in descriptors { SocketIO.close(number) }
   }
 
-  /// Has served `--max-requests`: asks to be replaced and goes.
+  /// Has served `--max-requests`, or got SIGTERM: asks to be replaced and goes.
   func retire() {
     guard drainMode == .none else { return }
     control.send(.retiring)

@@ -126,7 +126,7 @@ extension WorkerServer {
       switch token {
       case Token.wakeup: wakeup.silence()
       case Token.control: readControl()
-      case Token.stopSignal: beginDrain(.drain)
+      case Token.stopSignal: retire()
       default: accept(Int(token & ~Token.special) - 16)
       }
       return true

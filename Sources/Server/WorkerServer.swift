@@ -113,7 +113,7 @@ internal import Synchronization
       : AccessLogWriter(
         format: try AccessLogFormat(
           settings.accessLogFormat, utcOffsetSeconds: Clock.utcOffsetSeconds()),
-        descriptor: FileDescriptor(owning: accessLog))
+        descriptor: try Self.logDescriptor(accessLog))
     let capacity = max(1, settings.maxConnections)
     epoll = try Epoll()
     wakeup = try EventFD()
@@ -145,9 +145,12 @@ internal import Synchronization
       listen()
       var started: [Thread] = []
       for thread in threads.dropFirst() {
-        started.append(try Thread(name: "handler-\(thread.index)") { self.handle(thread) })
+        started.append(
+          try Thread(name: "handler-\(thread.index)", blocksSignals: false) {
+            self.handle(thread)
+          })
       }
-      started.append(try Thread(name: "monitor") { self.watch() })
+      started.append(try Thread(name: "monitor", blocksSignals: true) { self.watch() })
       control.send(.ready)
       threads[0].mayPoll = true
       handle(threads[0])
@@ -159,6 +162,12 @@ internal import Synchronization
       control.send(.failed(code: 1, message: "The worker cannot start: \(error)."))
       return 1
     }
+  }
+
+  /// Standard output is the process's own: closing it at a change of logs would give its number, and
+  /// what the application prints, to the next connection.
+  private static func logDescriptor(_ number: Int32) throws(SystemCallError) -> FileDescriptor {
+    number <= 2 ? try FileDescriptor.duplicate(of: number) : FileDescriptor(owning: number)
   }
 
   private static func mounts(_ settings: ServerSettings) -> [StaticMount] {

@@ -186,3 +186,13 @@ def test_python_of_the_path(server, tmp_path):
     running = server("environment:application", "--workers", 1, python="unset", PATH=path)
     found = process_of(running)
     assert os.path.realpath(found["executable"]) == os.path.realpath(sys.executable)
+
+
+def test_processes_of_the_application_can_be_terminated_on_every_thread(server):
+    """What a handler thread starts inherits its signal mask."""
+    running = server("busy:application", "--workers", 1, "--threads", 2)
+    first, second = running.connect(), running.connect()
+    for connection in (first, second):
+        connection.send(b"GET /terminated HTTP/1.1\r\nHost: x\r\n\r\n")
+    for connection in (first, second):
+        assert connection.read_response().body == b"-15"

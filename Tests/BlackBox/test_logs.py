@@ -144,3 +144,14 @@ def test_log_levels(server):
     assert quiet.get("/").body == b"hello"
     quiet.stop()
     assert quiet.log_text() == ""
+
+
+def test_standard_output_stays_when_logs_are_reopened(server):
+    """With the access log there, it must not be closed: a connection would get its number."""
+    running = server("busy:application", "--workers", 1, "--access-logfile", "-")
+    before = running.get("/stdout").body
+    running.signal(signal.SIGUSR2)
+    running.wait_for_log("reopen")
+    with running.connect() as connection:
+        for _ in range(3):
+            assert connection.request("GET", "/stdout").body == before

@@ -1,5 +1,6 @@
 """Restarts and reloads: new code takes over, broken code does not, and nothing is lost."""
 
+import os
 import re
 import signal
 
@@ -163,3 +164,17 @@ def test_reload_watches_extra_files(server, site, tmp_path):
     assert running.get("/").text == "1"
     extra.write_text("22")
     wait_until(lambda: running.get("/").text == "22", 20, "the new settings")
+
+
+def test_worker_told_to_stop_by_signal_is_replaced_at_once(server, gate):
+    """A request in hand does not keep others from being served meanwhile."""
+    running = server("busy:application", "--workers", 1, "--threads", 1)
+    closed = gate()
+    busy = running.connect()
+    busy.send(b"GET /gate HTTP/1.1\r\nHost: x\r\nX-Gate: " + closed.path.encode() + b"\r\n\r\n")
+    closed.wait_for_visitor()
+    os.kill(running.worker_pids()[0], signal.SIGTERM)
+    running.wait_for_workers(2)  # the old one, at its last request, and its successor
+    assert running.get("/plain").body == b"plain"
+    closed.open()
+    assert busy.read_response().body == b"passed"
