@@ -29,15 +29,18 @@ public struct FileDescriptor: ~Copyable {
     return FileDescriptor(owning: copy)
   }
 
-  /// write(2) until all of `bytes` is written; stops at the first error, which is for logs only.
-  public borrowing func writeAll(_ bytes: UnsafeBufferPointer<UInt8>) {
+  /// write(2) until all of `bytes` is written, or until the first error: for logs.
+  ///
+  /// - Returns: the error, if there was one; what was not written is lost.
+  public borrowing func writeAll(_ bytes: UnsafeBufferPointer<UInt8>) -> SystemCallError? {
     var done = 0
     while done < bytes.count {
       let wrote = unsafe Glibc.write(number, bytes.baseAddress! + done, bytes.count - done)
       if wrote < 0 && errno == EINTR { continue }
-      guard wrote > 0 else { return }
+      guard wrote > 0 else { return SystemCallError("write") }
       done += wrote
     }
+    return nil
   }
 
   /// A copy (close-on-exec) of a descriptor that somebody else owns.

@@ -17,6 +17,7 @@ internal import Platform
   private let buffer = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
   private var count = 0
   private var descriptor: FileDescriptor
+  private var isFailing = false
   /// When the oldest line in the buffer must be written; .max while it is empty.
   private(set) var dueMs = Int64.max
 
@@ -52,7 +53,18 @@ internal import Platform
   }
 
   private func flushLocked() {
-    unsafe descriptor.writeAll(UnsafeBufferPointer(start: buffer, count: count))
+    guard count > 0 else { return }
+    let failure = unsafe descriptor.writeAll(UnsafeBufferPointer(start: buffer, count: count))
+    // Said once when it begins and once when it is over: a full disk must not fill another log.
+    if let failure, !isFailing {
+      ErrorLog.write(
+        .error,
+        "The access log cannot be written (\(failure.reason)): its lines are lost until it can; "
+          + "make room or choose another --access-logfile.")
+    } else if failure == nil && isFailing {
+      ErrorLog.write(.notice, "The access log can be written again.")
+    }
+    isFailing = failure != nil
     count = 0
     dueMs = .max
   }
