@@ -24,7 +24,7 @@ int clinux_next_signal(int fd, int *sender) {
   do got = read(fd, &info, sizeof info);
   while (got < 0 && errno == EINTR);
   if (got != sizeof info) return 0;
-  *sender = (int)info.ssi_pid;
+  *sender = info.ssi_code == SI_KERNEL ? -1 : (int)info.ssi_pid;
   return (int)info.ssi_signo;
 }
 

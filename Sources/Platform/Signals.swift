@@ -10,6 +10,8 @@ public enum Signal {
   public static let interrupt = SIGINT
   /// SIGHUP.
   public static let hangUp = SIGHUP
+  /// Ctrl-\ of a terminal.
+  public static let quit = SIGQUIT
   /// SIGUSR1.
   public static let user1 = SIGUSR1
   /// SIGUSR2.
@@ -69,8 +71,8 @@ public struct SignalDescriptor: ~Copyable {
     descriptor = FileDescriptor(owning: number)
   }
 
-  /// The next signal that came, with the process that sent it (0: the kernel); nil where none
-  /// waits.
+  /// The next signal that came, with the process that sent it (-1: the kernel itself; 0: one
+  /// outside of this pid namespace); nil where none waits.
   public borrowing func next() -> (signal: Int32, sender: Int32)? {
     var sender: Int32 = 0
     let number = unsafe clinux_next_signal(descriptor.number, &sender)

@@ -7,8 +7,10 @@ extension Supervisor {
   func readSignals(nowMs: Int64) {
     while let (signal, sender) = signals.next() {
       switch signal {
-      case Signal.terminate, Signal.interrupt:
+      case Signal.terminate, Signal.interrupt, Signal.quit:
         stopped(by: signal, sender: sender, with: .stop, nowMs: nowMs)
+      case Signal.windowChange where sender < 0:
+        break  // the window of the terminal was resized; nobody asked for anything
       case Signal.windowChange: stopped(by: signal, sender: sender, with: .drain, nowMs: nowMs)
       case Signal.hangUp, Signal.user1:
         restart(because: from(signal, sender), nowMs: nowMs)
@@ -32,7 +34,7 @@ extension Supervisor {
   private func stopped(by signal: Int32, sender: Int32, with message: ControlMessage, nowMs: Int64)
   {
     if phase == .stopping {
-      // Closing a terminal's window also resizes it: only a second TERM or INT means "at once".
+      // Only a second TERM, INT or QUIT means "at once".
       guard signal != Signal.windowChange else { return }
       ErrorLog.write(.notice, "stopping at once: \(from(signal, sender))")
       for worker in workers where worker.state != .empty {

@@ -39,7 +39,7 @@ extension Supervisor {
       try FileDescriptor.setKeptByExec(settingsNumber, false)
       Signal.ignore(Signal.pipe)
       let signals = try SignalDescriptor([
-        Signal.terminate, Signal.interrupt, Signal.hangUp, Signal.user1, Signal.user2,
+        Signal.terminate, Signal.interrupt, Signal.quit, Signal.hangUp, Signal.user1, Signal.user2,
         Signal.windowChange, Signal.child,
       ])
       let launcher = MoldLauncher(
