@@ -25,7 +25,8 @@ public struct Refusal: Error, Equatable, Sendable {
     case unknownTargetForm
     case badAuthority, badVersion, versionNotSupported
     // Header fields.
-    case fieldTooLong, tooManyFields, foldedField, badFieldName, spaceBeforeColon, badFieldValue
+    case fieldTooLong, tooManyFields, headTooLong, foldedField, badFieldName, spaceBeforeColon,
+      badFieldValue
     case missingHost, duplicateHost, badHost, unknownExpectation
     // Framing.
     case badContentLength, duplicateContentLength, lengthAndChunked, chunkedInHTTP10
@@ -46,7 +47,7 @@ extension Refusal.Reason {
     case .bodyTooLarge: 413
     case .lineTooLong: 414
     case .unknownExpectation: 417
-    case .fieldTooLong, .tooManyFields: 431
+    case .fieldTooLong, .tooManyFields, .headTooLong: 431
     case .bodyNotStored: 500
     case .unknownTransferCoding: 501
     case .versionNotSupported: 505
@@ -90,6 +91,7 @@ extension Refusal.Reason {
     switch self {
     case .fieldTooLong: "A header field is longer than LimitRequestFieldSize."
     case .tooManyFields: "The request has more header fields than LimitRequestFields."
+    case .headTooLong: "The whole head is larger than 128 KiB."
     case .foldedField: "A header line begins with white space; folded fields are refused."
     case .badFieldName: "A header line does not begin with a valid field name and a colon."
     case .spaceBeforeColon: "White space stands between a field name and its colon."

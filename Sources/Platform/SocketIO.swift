@@ -50,8 +50,8 @@ public struct EndpointText {
   public init(_ side: Side, of socket: Int32) {
     var address = sockaddr_storage()
     let code =
-      side == .peer
-      ? unsafe clinux_peer_name(socket, &address) : unsafe clinux_local_name(socket, &address)
+      unsafe side == .peer
+      ? clinux_peer_name(socket, &address) : clinux_local_name(socket, &address)
     if code == 0 { read(address) }
   }
 
@@ -150,7 +150,7 @@ public enum SocketIO {
     return unsafe withUnsafePointer(to: parts) { parts in
       unsafe parts.withMemoryRebound(to: iovec.self, capacity: 3) { vector in
         var message = unsafe msghdr()
-        unsafe message.msg_iov = UnsafeMutablePointer(mutating: vector)
+        unsafe message.msg_iov = unsafe UnsafeMutablePointer(mutating: vector)
         unsafe message.msg_iovlen = 3
         while true {
           let sent = unsafe sendmsg(socket, &message, Int32(MSG_NOSIGNAL))
@@ -161,16 +161,17 @@ public enum SocketIO {
     }
   }
 
-  /// Receives and throws away all that is there.
+  /// Receives and throws away what is there, at most about a mebibyte.
   ///
-  /// - Returns: `wouldBlock` when the socket is empty, else how it ended.
+  /// - Returns: `wouldBlock` when the socket is empty, `moved` when more may be there, else how it
+  ///   ended.
   public static func discard(_ socket: Int32) -> Transfer {
     unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16_384) { scratch in
-      while true {
-        let transfer = unsafe receive(
-          socket, into: scratch.baseAddress!, capacity: scratch.count)
+      for _ in 0..<64 {
+        let transfer = unsafe receive(socket, into: scratch.baseAddress!, capacity: scratch.count)
         guard case .moved = transfer else { return transfer }
       }
+      return .moved(scratch.count)
     }
   }
 
@@ -195,12 +196,12 @@ public enum SocketIO {
     }
   }
 
-  /// Waits until `socket` is ready (poll(2)), at most `timeoutMs` milliseconds.
+  /// Waits until `socket` is ready (poll(2)), at most `timeoutMs` milliseconds (and a day).
   ///
   /// - Returns: false when the time is over.
   public static func wait(_ socket: Int32, toWrite: Bool, timeoutMs: Int64) -> Bool {
     var item = pollfd(fd: socket, events: Int16(toWrite ? POLLOUT : POLLIN), revents: 0)
-    let deadline = Clock.monotonicMs() + timeoutMs
+    let deadline = Clock.monotonicMs() + min(timeoutMs, 86_400_000)
     while true {
       let left = max(0, deadline - Clock.monotonicMs())
       let count = unsafe poll(&item, 1, Int32(min(left, 0x7FFF_FFFF)))

@@ -37,6 +37,13 @@ internal import Synchronization
     unsafe threadField(thread, .requestBeganMs).pointee.store(ms, ordering: .relaxed)
   }
 
+  /// Handler thread `thread` waits for its client, which has time limits of its own: it is not
+  /// stuck, however long that takes. ``requestBegan(thread:ms:)`` ends it. Allocates: never.
+  @inline(__always)
+  public func requestWaitsForClient(thread: Int) {
+    requestBegan(thread: thread, ms: .max)
+  }
+
   /// Handler thread `thread` is idle again; counts one request. Allocates: never.
   @inline(__always)
   public func requestEnded(thread: Int) {

@@ -160,6 +160,7 @@ extension Exchange {
         let deadline = unsafe server.bodyDeadlineMs(
           beganMs: live.beganMs, received: Int(live.received))
         let left = deadline - Clock.monotonicMs()
+        unsafe server.slot.requestWaitsForClient(thread: thread)
         guard left > 0,
           unsafe SocketIO.wait(connection.pointee.socket, toWrite: false, timeoutMs: left)
         else { throw .timedOut }

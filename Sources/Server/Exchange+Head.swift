@@ -4,10 +4,13 @@ internal import HTTP1
 internal import Platform
 
 extension Exchange {
+  private static let longestReason = 512
+
   /// Starts (or starts again) the response head. Legal until ``headIsSent``.
   ///
   /// - Parameter status: status code; the caller has checked that it is in 100...999.
-  /// - Parameter reason: reason phrase, free of control bytes (checked by the caller).
+  /// - Parameter reason: reason phrase, free of control bytes (checked by the caller); cut after
+  ///   512 bytes.
   public func beginHead(status: Int, reason: UnsafeBufferPointer<UInt8>) {
     precondition(!headIsSent)
     resetResponse()
@@ -17,7 +20,7 @@ extension Exchange {
     writer.append(UInt8(truncatingIfNeeded: 48 + status / 10 % 10))
     writer.append(UInt8(truncatingIfNeeded: 48 + status % 10))
     writer.append(0x20)
-    unsafe writer.append(copying: reason)
+    unsafe writer.append(copying: UnsafeBufferPointer(rebasing: reason.prefix(Self.longestReason)))
     writer.append("\r\n")
   }
 
@@ -118,7 +121,7 @@ extension Exchange {
 
   /// Whether everything the client sent for this request was read, so that the next request
   /// follows.
-  private var bodyIsConsumed: Bool {
+  var bodyIsConsumed: Bool {
     if case .live(let live) = body { return live.isComplete }
     return true
   }

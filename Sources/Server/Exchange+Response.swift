@@ -5,6 +5,9 @@ internal import Platform
 internal import Scoreboard
 
 extension Exchange {
+  /// Bytes of a file that are sent before other connections get their turn.
+  private static let fileShareBytes: Int64 = 1 << 22
+
   // MARK: Body, block by block.
 
   /// Makes ready for another block. The head's bytes stay where they are, for the access log.
@@ -43,6 +46,7 @@ extension Exchange {
   /// Waits until the bytes of an earlier `wouldBlock` are with the kernel. Call without any lock.
   public func waitUntilSent() -> SendOutcome {
     while true {
+      unsafe server.slot.requestWaitsForClient(thread: thread)
       guard
         unsafe SocketIO.wait(
           connection.pointee.socket, toWrite: true, timeoutMs: server.settings.writeTimeoutMs)
@@ -180,7 +184,7 @@ extension Exchange {
     if case .moved(let bytes) = transfer {
       totalBytesSent += Int64(bytes)
       pendingFirst = bytes
-      while pendingFirst == writer.count && sent < wanted {
+      while pendingFirst == writer.count && sent < min(wanted, Self.fileShareBytes) {
         transfer = unsafe SocketIO.sendFile(
           connection.pointee.socket, file: file, offset: offset + sent,
           count: Int(min(wanted - sent, 1 << 20)))
@@ -246,7 +250,7 @@ extension Exchange {
       unsafe rest.begin(
         with: UnsafeRawBufferPointer(
           start: self.owner.output + pendingFirst, count: writer.count - pendingFirst))
-      bodyBytesSent -= unsafe Int64(pendingBody.count)  // counted again as they are sent
+      unsafe bodyBytesSent -= Int64(pendingBody.count)  // counted again as they are sent
       if unsafe pendingBody.count > 0, let owner = unsafe owner {
         unsafe rest.setBody(pendingBody, owner: owner)
       }

@@ -121,7 +121,7 @@ public enum SendOutcome {
     unsafe headBytes = unsafe UnsafePointer(thread.input)
     writer = unsafe ByteWriter(base: thread.output, capacity: thread.outputCapacity)
     // Replaced by `open` before any use.
-    unsafe connection = UnsafeMutablePointer(bitPattern: 8)!
+    unsafe connection = unsafe UnsafeMutablePointer(bitPattern: 8)!
   }
 
   /// How the end of the response body is told.

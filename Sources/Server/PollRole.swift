@@ -20,18 +20,21 @@ internal import Synchronization
 /// The word that says who may touch the event loop's state.
 final class PollRole {
   private let word = Atomic<UInt64>(0)
-  /// The holder's own copy of the word while it is inside the application.
+  /// The last token; belongs to the holder, who reads it only before the role can be stolen.
   private var entered: UInt64 = 0
 
   /// The holder goes into the application and can lose the role from now on.
-  func enterApplication() {
+  ///
+  /// - Returns: the token of this stay, for ``leaveApplication(_:)``.
+  func enterApplication() -> UInt64 {
     let next = (entered | 1) &+ 2
     entered = next
-    // Sequentially consistent against the monitor going to sleep (Monitor.rest).
+    // Sequentially consistent against the monitor going to rest (WorkerServer.watch).
     word.store(next, ordering: .sequentiallyConsistent)
+    return next
   }
 
-  /// The holder is back. `token` is what ``current`` was after ``enterApplication()``.
+  /// The holder is back from the stay that `token` was given for.
   ///
   /// - Returns: whether it still holds the role.
   func leaveApplication(_ token: UInt64) -> Bool {
@@ -39,9 +42,6 @@ final class PollRole {
       expected: token, desired: token & ~1, ordering: .acquiringAndReleasing
     ).exchanged
   }
-
-  /// The holder's token, read by itself right after ``enterApplication()``.
-  var token: UInt64 { entered }
 
   /// The word, for the monitor: odd while the holder is inside the application.
   var observed: UInt64 { word.load(ordering: .sequentiallyConsistent) }

@@ -60,10 +60,8 @@ extension WorkerServer {
     listenAgainMs = .max
     guard mode == .stop else { return }
     table.forEach { index in
-      let connection = unsafe table[index]
-      if unsafe connection.pointee.phase == .waiting && connection.pointee.inputCount == 0 {
-        close(index)
-      }
+      // Each is looked at once more: a request may stand in its socket, and is answered.
+      if unsafe table[index].pointee.isIdle && !table[index].pointee.isQueued { handBack(index) }
     }
   }
 }

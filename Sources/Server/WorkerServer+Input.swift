@@ -26,18 +26,27 @@ extension WorkerServer {
     isListening = true
   }
 
-  /// Stops accepting. What the kernel announced to this process alone is taken first: nobody else
-  /// would be woken for it.
+  /// Stops accepting for good. What the kernel announced to this process alone is taken first:
+  /// nobody else would be woken for it.
   func stopListening() {
-    guard isListening else { return }
-    isListening = false
-    for listener in listeners { epoll.remove(listener) }
+    leaveListeners()
     for position in listeners.indices { take(position, share: .max) }
   }
 
-  func accept(_ position: Int) {
+  /// Stops accepting while no handler is free. A connection that this process was woken for is still
+  /// in the batch of events, and taken when its turn comes.
+  func leaveListeners() {
     guard isListening else { return }
-    take(position, share: acceptShare)
+    isListening = false
+    for listener in listeners { epoll.remove(listener) }
+  }
+
+  func accept(_ position: Int) {
+    if isListening {
+      take(position, share: acceptShare)
+    } else if listenAgainMs == .max {
+      take(position, share: 1)
+    }
   }
 
   private func take(_ position: Int, share: Int) {
@@ -70,8 +79,7 @@ extension WorkerServer {
 
   private func pauseListening(forMs pause: Int64) {
     guard isListening else { return }
-    isListening = false
-    for listener in listeners { epoll.remove(listener) }
+    leaveListeners()
     listenAgainMs = nowMs + pause
   }
 
@@ -103,11 +111,17 @@ extension WorkerServer {
 
   // MARK: Receiving.
 
+  /// Receives (of 64 KiB each) that one connection may have before others get their turn.
+  private static let receivesPerTurn = 4
+  /// Bytes of a whole request head; a named bound over the sum of the single limits. Over it: 431.
+  private static let headBytes = 131_072
+
   /// Reads what has arrived and serves what is whole. False when the role was lost.
   func receive(_ index: Int32, _ thread: HandlerThread) -> Bool {
     let connection = unsafe table[index]
     let generation = unsafe connection.pointee.generation
     unsafe connection.pointee.hasNews = false
+    var turns = Self.receivesPerTurn
     while true {
       let transfer: Transfer
       let capacity: Int
@@ -143,9 +157,18 @@ extension WorkerServer {
         else {
           return true
         }
+        turns -= 1
+        if turns == 0 {
+          // Others get their turn; this one comes back through the queue.
+          unsafe connection.pointee.hasNews = true
+          handBack(index)
+          return true
+        }
         // A short read emptied the socket (epoll(7)); only an end of file could be behind it.
         if unsafe count < capacity && !connection.pointee.peerClosed { return true }
       case .wouldBlock:
+        unsafe connection.pointee.hasNews = false
+        if unsafe drainMode == .stop && connection.pointee.isIdle { beginClose(index) }
         return true
       case .peerClosed, .failed:
         close(index)
@@ -199,6 +222,11 @@ extension WorkerServer {
         UnsafeBufferPointer(start: start, count: count - position),
         scanner: &connection.pointee.scanner)
       {
+      case .needMoreBytes where count - position > Self.headBytes:
+        unsafe refuse(
+          index, thread, Refusal(.headTooLong),
+          seen: UnsafeBufferPointer(start: start, count: count - position))
+        return true
       case .needMoreBytes:
         unsafe connection.pointee.keep(start, count: count - position)
         awaitHead(index)
@@ -284,9 +312,9 @@ extension WorkerServer {
       if unsafe connection.pointee.answered > 0 { unsafe connection.pointee.readBeganMs = nowMs }
       unsafe connection.pointee.receivedBytes = unsafe connection.pointee.inputCount
     }
-    timers.schedule(
+    unsafe timers.schedule(
       index,
-      deadlineMs: unsafe deadlineMs(
+      deadlineMs: deadlineMs(
         beganMs: connection.pointee.readBeganMs, received: connection.pointee.receivedBytes,
         first: settings.headTimeoutMs, last: settings.headTimeoutMaxMs,
         minimumRate: settings.headMinRate))
@@ -322,6 +350,11 @@ extension WorkerServer {
 
   /// The deadline of connection `index` is over.
   func expire(_ index: Int32, _ thread: HandlerThread) {
+    guard unsafe !table[index].pointee.isQueued else {
+      // Its turn comes first; an index in a queue must stay that connection's.
+      timers.schedule(index, deadlineMs: nowMs + 1)
+      return
+    }
     switch unsafe table[index].pointee.phase {
     case .free, .inApplication:
       break
@@ -336,8 +369,6 @@ extension WorkerServer {
     case .readingBody:
       let upload = unsafe table[index].pointee.upload!.takeUnretainedValue()
       unsafe refuse(index, thread, Refusal(.bodyTimedOut), seen: upload.headSeen)
-    case .sending where unsafe table[index].pointee.isQueued:
-      timers.schedule(index, deadlineMs: nowMs + settings.writeTimeoutMs)
     case .sending:
       ErrorLog.write(
         .info,
@@ -351,6 +382,9 @@ extension WorkerServer {
 }
 
 extension Connection {
+  /// Whether nothing of a request has come.
+  var isIdle: Bool { phase == .waiting && inputCount == 0 }
+
   /// Whether bytes of a request are awaited.
   var isReading: Bool {
     phase == .waiting || phase == .readingHead || phase == .readingBody

@@ -4,13 +4,27 @@ internal import Configuration
 internal import HTTP1
 internal import Platform
 internal import Scoreboard
+internal import Synchronization
 
 extension WorkerServer {
-  /// Lets a connection go on that a handler thread is done with. False when the role was lost.
+  /// Lets a connection go on that was handed back. False when the role was lost.
   func goOn(_ index: Int32, _ thread: HandlerThread) -> Bool {
     let connection = unsafe table[index]
     unsafe connection.pointee.isQueued = false
-    if unsafe connection.pointee.phase == .sending { return pushTail(index, thread) }
+    switch unsafe connection.pointee.phase {
+    case .free: return true
+    case .sending: return pushTail(index, thread)
+    case .waiting, .readingHead, .readingBody: return receive(index, thread)
+    case .lingering:
+      // A client that never stops sending must not outlive its time.
+      if unsafe nowMs >= connection.pointee.deadlineMs {
+        close(index)
+      } else {
+        drainLingering(index)
+      }
+      return true
+    case .inApplication: break
+    }
     guard unsafe connection.pointee.isReadyForNext else {
       settle(index)
       // The socket may have become writable while nobody watched it.
@@ -76,16 +90,28 @@ extension WorkerServer {
     guard let unmanaged = unsafe connection.pointee.tail else { return }
     unsafe connection.pointee.tail = nil
     let tail = unsafe unmanaged.takeRetainedValue()
-    if let owner = unsafe tail.owner { unsafe releases.append(owner) }
+    if let owner = unsafe tail.owner {
+      lock.take()
+      unsafe releases.append(owner)
+      lock.give()
+      hasReleases.store(true, ordering: .relaxed)
+    }
     if let record = tail.record, let accessLog {
       unsafe record.complete(
         connection, bodyBytes: tail.bodyBytesSent, aborted: aborted, writer: accessLog)
     }
   }
 
-  /// Gives lent objects back; on a handler thread, which may take the application's locks.
+  /// Gives lent objects back. On a handler thread, which may wait for the application's locks: not
+  /// while holding the role, unless it may be taken away.
   func releaseOwners(_ thread: HandlerThread) {
-    while let owner = unsafe releases.popLast() {
+    guard hasReleases.load(ordering: .relaxed) else { return }
+    while true {
+      lock.take()
+      let owner = unsafe releases.popLast()
+      if unsafe owner == nil { hasReleases.store(false, ordering: .relaxed) }
+      lock.give()
+      guard let owner = unsafe owner else { return }
       unsafe application.release(owner: owner, thread: thread.index)
     }
   }
@@ -136,7 +162,11 @@ extension WorkerServer {
 
   /// Throws away what a lingering client sends, until it closes.
   func drainLingering(_ index: Int32) {
-    if unsafe SocketIO.discard(table[index].pointee.socket) != .wouldBlock { close(index) }
+    switch unsafe SocketIO.discard(table[index].pointee.socket) {
+    case .wouldBlock: break
+    case .moved: handBack(index)
+    case .peerClosed, .failed: close(index)
+    }
   }
 
   /// Closes the socket and gives back everything the connection holds.

@@ -91,7 +91,13 @@ extension WorkerServer {
       }
       if nowMs >= listenAgainMs { listen() }
       if retireAfter != .max && served.load(ordering: .relaxed) >= retireAfter { retire() }
-      if unsafe !releases.isEmpty && !thread.isMonitor { releaseOwners(thread) }
+      if hasReleases.load(ordering: .relaxed) && !thread.isMonitor {
+        // This waits for the interpreter's lock, so the role can be taken away meanwhile.
+        let token = role.enterApplication()
+        wakeMonitor()
+        releaseOwners(thread)
+        guard role.leaveApplication(token) else { return }
+      }
       if let accessLog, nowMs >= accessLog.dueMs { accessLog.flush() }
       if finishIfDrained() { return }
       if thread.isMonitor {
@@ -99,7 +105,8 @@ extension WorkerServer {
       } else {
         application.threadWillBlock(thread.index)
       }
-      epoll.wait(into: batch, timeoutMs: waitMs())
+      let isIdle = !hasHandBacks.load(ordering: .relaxed)
+      epoll.wait(into: batch, timeoutMs: isIdle ? waitMs() : 0)
       batchPosition = 0
       nowMs = Clock.monotonicMs()
     }
@@ -148,9 +155,13 @@ extension WorkerServer {
       else { return true }
       return pushTail(index, thread)
     case .lingering:
-      drainLingering(index)
+      if unsafe !connection.pointee.isQueued { drainLingering(index) }
       return true
     case .waiting, .readingHead, .readingBody:
+      if unsafe connection.pointee.isQueued {
+        unsafe connection.pointee.hasNews = true
+        return true
+      }
       guard !events.isDisjoint(with: [.readable, .peerClosed, .hangup, .error]) else {
         return true
       }
@@ -158,10 +169,19 @@ extension WorkerServer {
     }
   }
 
-  /// Takes connections back that handler threads are done with; false when the role was lost.
+  /// Takes connections back that handler threads are done with, or that had their turn; false when
+  /// the role was lost. What is handed back meanwhile waits for the next turn.
   private func takeHandBacks(_ thread: HandlerThread) -> Bool {
+    lock.take()
+    var left = returned.count + ready.count
+    lock.give()
     while true {
       lock.take()
+      guard left > 0 || returned.count + ready.count == 0 else {
+        lock.give()
+        return true
+      }
+      left -= 1
       var index = returned.pop()
       let isReturned = index >= 0
       if !isReturned && !thread.isMonitor { index = ready.pop() }
@@ -223,7 +243,7 @@ extension WorkerServer {
     lock.give()
     // Somebody may have become idle between the two.
     if passRole() { return }
-    if settings.workers > 1 { stopListening() }
+    if settings.workers > 1 { leaveListeners() }
     poll(monitor)
     lock.take()
     monitorPolls = false

@@ -46,14 +46,12 @@ extension WorkerServer {
       return unsafe answer(
         index, thread, rest: bytes + length + body, restCount: count - length - body)
     }
-    if unsafe head.expectsContinue && !thread.isMonitor && mount(thread, bytes) < 0 {
+    if unsafe head.expectsContinue && !thread.isMonitor && mount(head, bytes) < 0 {
       return unsafe serveLive(index, thread, bytes, count: count)
     }
     if head.expectsContinue {
       // Nobody here can run the application: the body is collected like any other.
-      let line: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
-      _ = unsafe SocketIO.send(
-        connection.pointee.socket, line.utf8Start, count: line.utf8CodeUnitCount)
+      unsafe sendContinue(connection)
     }
     unsafe awaitBody(index, Upload(head: bytes, head, limits: uploadLimits))
     return .collecting(length)
@@ -69,6 +67,7 @@ extension WorkerServer {
     if unsafe bytes != thread.input {
       // The body is received behind the head in the thread's own buffer.
       guard count <= HandlerThread.readCapacity else {
+        if count == head.length { unsafe sendContinue(connection) }
         unsafe awaitBody(index, Upload(head: bytes, head, limits: uploadLimits))
         return .collecting(head.length)
       }
@@ -84,16 +83,20 @@ extension WorkerServer {
     return unsafe answer(index, thread, rest: start + count, restCount: 0, live: live)
   }
 
+  /// Lets a client go on that waits before it sends its body (RFC 9110, section 10.1.1).
+  private func sendContinue(_ connection: UnsafeMutablePointer<Connection>) {
+    let line: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
+    _ = unsafe SocketIO.send(
+      connection.pointee.socket, line.utf8Start, count: line.utf8CodeUnitCount)
+  }
+
   /// Serves a request whose body was collected; `rest` are the bytes behind it.
   func serve(
     _ upload: Upload, _ index: Int32, _ thread: HandlerThread,
     rest: UnsafeMutablePointer<UInt8>, restCount: Int
   ) -> Served {
-    if unsafe thread.isMonitor && mount(thread, nil) < 0 {
-      return unsafe enqueue(index, upload: upload, rest: rest, restCount: restCount)
-    }
     openCollected(index, thread, upload)
-    return unsafe answer(index, thread, rest: rest, restCount: restCount)
+    return unsafe answer(index, thread, rest: rest, restCount: restCount, upload: upload)
   }
 
   private func openCollected(_ index: Int32, _ thread: HandlerThread, _ upload: Upload) {
@@ -113,7 +116,7 @@ extension WorkerServer {
   /// Answers the request in the thread's exchange.
   private func answer(
     _ index: Int32, _ thread: HandlerThread, rest: UnsafeMutablePointer<UInt8>, restCount: Int,
-    live: LiveBody? = nil
+    live: LiveBody? = nil, upload: Upload? = nil
   ) -> Served {
     let exchange = thread.exchange!
     let connection = unsafe table[index]
@@ -121,6 +124,11 @@ extension WorkerServer {
       return unsafe conclude(index, thread, rest: rest, restCount: restCount)
     }
     if thread.isMonitor {
+      exchange.body = .none
+      if let upload {
+        return unsafe enqueue(index, upload: upload, rest: rest, restCount: restCount)
+      }
+      // Head, body and what follows stand in one piece, and are parsed again by the handler.
       let whole = unsafe UnsafeMutablePointer(mutating: exchange.headBytes)
       return unsafe enqueue(index, upload: nil, rest: whole, restCount: rest + restCount - whole)
     }
@@ -138,8 +146,7 @@ extension WorkerServer {
   /// Runs the application, and returns whether the thread still holds the role.
   private func runApplication(_ thread: HandlerThread) -> Bool {
     if slowness.load(ordering: .relaxed) > 0 && passRole() { return runWithoutRole(thread) }
-    role.enterApplication()
-    let token = role.token
+    let token = role.enterApplication()
     wakeMonitor()
     call(thread, nowMs: nowMs)
     return role.leaveApplication(token)
@@ -147,6 +154,7 @@ extension WorkerServer {
 
   /// The same while another thread polls.
   private func runWithoutRole(_ thread: HandlerThread) -> Bool {
+    releaseOwners(thread)
     let began = Clock.monotonicMicroseconds()
     call(thread, nowMs: began / 1000)
     noteDuration(Clock.monotonicMicroseconds() - began)
@@ -178,10 +186,13 @@ extension WorkerServer {
       return .served(rest: restCount)
     }
     unsafe connection.pointee.keep(rest, count: restCount)
-    if unsafe holdsRole && !connection.pointee.isReadyForNext {
+    if unsafe holdsRole && !connection.pointee.isReadyForNext && connection.pointee.tail == nil {
       settle(index)
       return .handedOver
     }
+    // A tail as well: the socket may take more at once, and then no event would come. Nobody but
+    // the holder of the role reads the phase, and a thread without it finds it so already.
+    if holdsRole { unsafe connection.pointee.phase = .inApplication }
     handBack(index)
     return holdsRole ? .handedOver : .lostRole
   }
@@ -204,7 +215,7 @@ extension WorkerServer {
         status: 200, field: "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH")
       return true
     default:
-      let mount = unsafe mount(thread, nil)
+      let mount = unsafe mount(head, exchange.headBytes)
       guard mount >= 0 else { return false }
       exchange.handler = .staticFile
       exchange.respond(from: staticSite, mount: mount)
@@ -212,13 +223,11 @@ extension WorkerServer {
     }
   }
 
-  /// The static mount that claims the request just parsed, or -1.
-  private func mount(_ thread: HandlerThread, _ bytes: UnsafeMutablePointer<UInt8>?) -> Int {
+  /// The static mount that claims the request with this head, or -1.
+  private func mount(_ head: RequestHead, _ bytes: UnsafePointer<UInt8>) -> Int {
     guard !staticSite.isEmpty else { return -1 }
-    let head = thread.parser.head
-    let start = unsafe bytes.map { unsafe UnsafePointer($0) } ?? thread.exchange.headBytes
     return unsafe staticSite.mount(
-      for: UnsafeBufferPointer(start: start + Int(head.path.offset), count: Int(head.path.count)))
+      for: UnsafeBufferPointer(start: bytes + Int(head.path.offset), count: Int(head.path.count)))
   }
 
   // MARK: Requests that wait for a handler.
@@ -320,8 +329,8 @@ extension Connection {
   mutating func take(_ exchange: Exchange) {
     answered &+= 1
     if !exchange.keepsAlive { closesAfterResponse = true }
-    // A client that asked for the end reads to it; only others may still be sending.
-    if exchange.head.keepsAlive { lingers = true }
+    // A client that asked for the end and sent all of its body only reads; others may be sending.
+    if exchange.head.keepsAlive || !exchange.bodyIsConsumed { lingers = true }
     if exchange.isBroken {
       isBroken = true
       resetsOnClose = exchange.framing == .close

@@ -53,6 +53,8 @@ internal import Synchronization
   let finished = Atomic<Bool>(false)
   /// Whether somebody put a connection into `returned` or `ready`.
   let hasHandBacks = Atomic<Bool>(false)
+  /// Whether `releases` holds something.
+  let hasReleases = Atomic<Bool>(false)
   let requestCounter = Atomic<UInt64>(0)
   let served = Atomic<Int>(0)
   let lock = Lock()
@@ -61,7 +63,6 @@ internal import Synchronization
   var returned: IndexQueue
   var ready: IndexQueue
   var monitorPolls = false
-
   /// Objects lent by the application whose responses are sent; given back by the next handler.
   var releases: [OpaquePointer] = unsafe []
 
