@@ -289,6 +289,51 @@ def test_exc_info_after_the_head(server, wrapping):
     still_works(running)
 
 
+NOT_EXC_INFO = {
+    "empty": "AssertionError",  # what sys.exc_info() gives outside of an except clause
+    "no-exception": "TypeError",
+    "no-class": "TypeError",
+    "no-type": "TypeError",
+    "numbers": "TypeError",
+    "no-traceback": "TypeError",
+    "short": "TypeError",
+}
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("what", NOT_EXC_INFO)
+def test_exc_info_without_an_exception_is_refused(plain, what, late):
+    workers = plain.worker_pids()
+    name = f"odd-{what}-{late}"
+    with plain.connect() as connection:
+        target = f"/exc-info-odd?what={what}&name={name}{'&late=1' if late else ''}"
+        connection.send(request_bytes(target=target))
+        head = connection.read_head()
+        assert head.status == (200 if late else 500)
+        if late:
+            with pytest.raises(Truncated):
+                connection.read_body(head)
+    assert plain.get(f"/closed?name={name}").text.startswith(NOT_EXC_INFO[what])
+    assert plain.worker_pids() == workers
+
+
+@pytest.mark.parametrize(
+    ("what", "raised"),
+    [("text", "ValueError: made of text"), ("class-only", "ValueError: "),
+     ("makes-none", "TypeError: ")])
+def test_exc_info_with_what_makes_an_exception(plain, what, raised):
+    """The value may also be what the class is called with, as in old programs."""
+    workers = plain.worker_pids()
+    early = plain.get(f"/exc-info-odd?what={what}")
+    assert (early.status, early.body) == (500, b"odd")
+    with plain.connect() as connection:
+        connection.send(request_bytes(target=f"/exc-info-odd?what={what}&name={what}&late=1"))
+        with pytest.raises(Truncated):
+            connection.read_response()
+    assert plain.get(f"/closed?name={what}").text.startswith(raised)
+    assert plain.worker_pids() == workers
+
+
 def test_error_in_close(responding):
     """The response is complete by then, and stays so."""
     with responding.connect() as connection:
