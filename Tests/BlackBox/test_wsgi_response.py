@@ -120,6 +120,22 @@ def test_statuses(responding, status):
     assert response.body == b"body"
 
 
+@pytest.mark.parametrize("how", ["clear", "replace"])
+def test_list_that_is_changed_while_it_is_sent(plain, how):
+    """The response is the list as it was returned: nothing is read from blocks that are gone."""
+    workers = plain.worker_pids()
+    size = 30_000_000
+    with plain.connect(receive_buffer=4096) as connection:
+        connection.send(request_bytes(target=f"/long-list?size={size}&name={how}"))
+        head = connection.read_head()
+        assert plain.get(f"/change-list?name={how}&how={how}").body == b"changed"
+        body = connection.read_body(head).body
+    assert head["Content-Length"] == str(size + 10)
+    assert body == b"A" * size + b"B" * 10
+    still_works(plain)
+    assert plain.worker_pids() == workers
+
+
 def test_many_blocks(responding):
     response = responding.get("/big-blocks?name=many&count=200")
     assert response.body == b"".join(bytes([65 + i % 26]) * 65_536 for i in range(200))

@@ -9,6 +9,7 @@ from wsgiref.validate import validator
 _closed = {}
 _lock = threading.Lock()
 _events = {}
+_lists = {}
 PLAIN = [("Content-Type", "text/plain")]
 
 
@@ -355,6 +356,22 @@ def do_prints(environ, start_response, query, name):
     print("printed to standard error", file=sys.stderr, flush=True)
     start_response("200 OK", PLAIN)
     return [b"printed"]
+
+
+def do_long_list(environ, start_response, query, name):
+    """A list of two blocks, that `change` is done to while the first is on its way."""
+    start_response("200 OK", PLAIN)
+    _lists[name] = [b"A" * int(query["size"]), b"B" * 10]
+    return _lists[name]
+
+
+def do_change_list(environ, start_response, query, name):
+    if query["how"] == "clear":
+        _lists[name].clear()
+    else:
+        _lists[name][:] = [b"C", b"D"]
+    start_response("200 OK", PLAIN)
+    return [b"changed"]
 
 
 def do_big_blocks(environ, start_response, query, name):
