@@ -97,12 +97,13 @@ def _temporary(path, make=tempfile.NamedTemporaryFile):
 
 
 def _changed(path):
-    """A file with the bytes at its start overwritten, but only in its buffer yet."""
+    """A file whose first bytes are new, but only in its buffer; closing it is left for later."""
     file = _temporary(path, tempfile.TemporaryFile)
     file.read(10)
     file.seek(0)
     file.write(b"changed")
     file.seek(0)
+    file.close = lambda: None
     return file
 
 
