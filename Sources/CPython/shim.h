@@ -58,6 +58,20 @@ static inline int plimsoll_is_exact_tuple(PyObject *object) {
   return object->ob_type == &PyTuple_Type;
 }
 
+/// What a method of a builtin type is bound to, borrowed; NULL where `object` is no such method.
+static inline PyObject *plimsoll_builtin_self(PyObject *object) {
+  return PyCFunction_Check(object) ? PyCFunction_GetSelf(object) : NULL;
+}
+static inline int plimsoll_is_exception_class(PyObject *object) {
+  return PyExceptionClass_Check(object);
+}
+static inline int plimsoll_is_exception(PyObject *object) {
+  return PyExceptionInstance_Check(object);
+}
+static inline int plimsoll_is_traceback(PyObject *object) {
+  return PyTraceBack_Check(object);
+}
+
 /// Low 32 bits of the reference count: the count itself in every version (3.14 keeps flags in the
 /// upper half), and never 1 for an immortal object.
 static inline uint32_t plimsoll_reference_count(PyObject *object) {

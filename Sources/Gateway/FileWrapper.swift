@@ -13,7 +13,7 @@ enum FileWrapper {
   nonisolated(unsafe) private(set) static var type: PythonObject?
   nonisolated(unsafe) private static var readName: PythonObject?
   nonisolated(unsafe) private static var closeName: PythonObject?
-  /// `io.FileIO`, `io.BufferedReader`, `io.BufferedRandom`.
+  /// `io.FileIO`, `io.BufferedReader`, `io.BufferedRandom`, in this order.
   nonisolated(unsafe) private static var fileTypes: [PythonObject] = unsafe []
 
   /// Bytes of a block where the application does not say.
@@ -158,21 +158,17 @@ enum FileWrapper {
   /// The file region behind a wrapper; nil where blocks must be read: not a regular file, or an
   /// object whose reads may differ from the descriptor's bytes (such as `gzip.GzipFile`).
   static func region(of wrapper: PythonObject, _ gil: borrowing GIL) -> Region? {
-    guard let file = unsafe instance(wrapper).pointee.file, unsafe isPlainFile(file, depth: 0, gil)
-    else {
-      return nil
-    }
-    let descriptor = unsafe PyObject_AsFileDescriptor(file)
-    guard descriptor >= 0,
-      let tell = unsafe PythonReference(owning: PyObject_GetAttrString(file, "tell")),
-      let position = tell.call(gil)
+    guard let outer = unsafe instance(wrapper).pointee.file,
+      let file = unsafe fileRead(by: outer, gil), let position = self.position(of: file, gil)
     else {
       PyErr_Clear()
       return nil
     }
     let offset = unsafe PyLong_AsLongLong(position.object)
+    let descriptor = offset >= 0 ? unsafe PyObject_AsFileDescriptor(file.object) : -1
     var status = stat()
-    guard offset >= 0, unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG
+    guard descriptor >= 0, unsafe fstat(descriptor, &status) == 0,
+      status.st_mode & S_IFMT == S_IFREG
     else {
       PyErr_Clear()
       return nil
@@ -181,27 +177,71 @@ enum FileWrapper {
       descriptor: descriptor, offset: offset, count: max(0, Int64(status.st_size) - offset))
   }
 
-  /// Whether reads of `file` give the descriptor's own bytes: the io module's binary files, and
-  /// objects that pass everything to one in their `file` attribute (tempfile's, Django's `File`).
-  private static func isPlainFile(
-    _ file: PythonObject, depth: Int, _ gil: borrowing GIL
-  ) -> Bool {
-    guard let fileType = unsafe plimsoll_type(file) else { return false }
-    if unsafe fileTypes.first == fileType { return true }
-    if unsafe fileTypes.contains(fileType) {
-      // A buffered reader may stand on anything that reads, such as a decompressor.
-      guard let raw = unsafe PythonReference(owning: PyObject_GetAttrString(file, "raw")) else {
-        PyErr_Clear()
-        return false
-      }
-      return unsafe plimsoll_type(raw.object) == fileTypes.first
+  /// Where the next read would start; nil, perhaps with an exception set, where that is unknown.
+  private static func position(
+    of file: borrowing PythonReference, _ gil: borrowing GIL
+  ) -> PythonReference? {
+    // What was written and is still in the buffer would be read, so it must be in the file.
+    if unsafe plimsoll_type(file.object) == fileTypes.last,
+      file.attribute("flush", gil)?.call(gil) == nil
+    {
+      return nil
     }
-    guard depth < 3,
-      let inner = unsafe PythonReference(owning: PyObject_GetAttrString(file, "file"))
+    return file.attribute("tell", gil)?.call(gil)
+  }
+
+  /// The file whose own `read` is what `outer.read` is; nil, perhaps with an exception set, where
+  /// `outer` reads in its own way.
+  ///
+  /// What counts is the method found by the look-up that reading blocks would begin with. So files
+  /// behind objects that only pass on (tempfile's, Django's `File`) are found, and a `read` that
+  /// decrypts, counts or limits, in a subclass or put over the file's own, is never gone around.
+  private static func fileRead(
+    by outer: PythonObject, _ gil: borrowing GIL
+  ) -> PythonReference? {
+    guard var read = unsafe PythonReference(owning: PyObject_GetAttr(outer, readName)) else {
+      return nil
+    }
+    if isTemporaryFileRead(read, gil) {
+      guard let wrapped = read.attribute("__wrapped__", gil) else { return nil }
+      read = wrapped
+    }
+    guard let file = unsafe plimsoll_builtin_self(read.object), unsafe isPlainFile(file, gil),
+      let name = read.attribute("__name__", gil), unsafe plimsoll_is_str(name.object) != 0,
+      unsafe PyUnicode_Compare(name.object, readName) == 0
+    else {
+      return nil
+    }
+    return unsafe PythonReference(retaining: file)
+  }
+
+  /// Whether `read` is the function by which `tempfile.NamedTemporaryFile` passes on calls: one of
+  /// the module's own, around the file's.
+  private static func isTemporaryFileRead(
+    _ read: borrowing PythonReference, _ gil: borrowing GIL
+  ) -> Bool {
+    guard unsafe plimsoll_builtin_self(read.object) == nil,
+      // Not imported for this: without it, nothing can be from there.
+      let name = Python.string("tempfile", gil),
+      let module = unsafe PythonReference(owning: PyImport_GetModule(name.object)),
+      let names = read.attribute("__globals__", gil)
     else {
       PyErr_Clear()
       return false
     }
-    return unsafe isPlainFile(inner.object, depth: depth + 1, gil)
+    return unsafe names.object == PyModule_GetDict(module.object)
+  }
+
+  /// Whether reads of `file` by its type's own method give the descriptor's own bytes.
+  private static func isPlainFile(_ file: PythonObject, _ gil: borrowing GIL) -> Bool {
+    guard let type = unsafe plimsoll_type(file), unsafe fileTypes.contains(type) else {
+      return false
+    }
+    if unsafe type == fileTypes.first { return true }
+    // A buffered reader may stand on anything that reads, such as a decompressor.
+    guard let raw = unsafe PythonReference(owning: PyObject_GetAttrString(file, "raw")) else {
+      return false
+    }
+    return unsafe plimsoll_type(raw.object) == fileTypes.first
   }
 }

@@ -132,32 +132,48 @@ enum ResponseBody {
   ) -> Outcome {
     guard handler.responseStarted else { return .broken("returned without calling start_response") }
     if total > joinLimit {
-      declareLength(total, exchange, handler)
-      for index in 0..<count {
-        guard let block = unsafe item(sequence, index) else { break }
-        if index == count - 1 {
-          unsafe finish(with: block, exchange, handler)
-          return .finished
-        }
-        if unsafe send(block, exchange, handler) == .clientLeft { return .clientLeft }
+      // A snapshot: while a block is sent without the GIL, another thread could change the list
+      // and free the block.
+      guard let blocks = unsafe PythonReference(owning: PySequence_Tuple(sequence)) else {
+        return .raised
       }
+      return unsafe sendOneByOne(blocks.object, exchange, handler, gil)
     }
-    guard let joined = unsafe PyBytes_FromStringAndSize(nil, total),
-      let base = unsafe PyBytes_AsString(joined)
+    guard let joined = unsafe PythonReference(owning: PyBytes_FromStringAndSize(nil, total)),
+      let base = unsafe PyBytes_AsString(joined.object)
     else { return .raised }
     var position = 0
+    // No Python code runs from the count of the bytes to here: nothing can have changed.
     for index in 0..<count {
-      guard let block = unsafe item(sequence, index) else { break }
+      guard let block = unsafe item(sequence, index) else { return .raised }
       let bytes = unsafe contents(block)
-      guard bytes.count <= total - position else { break }
+      precondition(bytes.count <= total - position)
       if let start = bytes.baseAddress {
         unsafe UnsafeMutableRawPointer(base + position).copyMemory(
           from: start, byteCount: bytes.count)
       }
       position += bytes.count
     }
-    unsafe finish(with: joined, exchange, handler)
-    unsafe Py_DecRef(joined)
+    unsafe finish(with: joined.object, exchange, handler)
+    return .finished
+  }
+
+  /// Sends the blocks of a tuple, which keeps each until it is sent.
+  private static func sendOneByOne(
+    _ blocks: PythonObject, _ exchange: Exchange, _ handler: HandlerThread, _ gil: borrowing GIL
+  ) -> Outcome {
+    let last = unsafe PyTuple_Size(blocks) - 1
+    // Counted again: making the snapshot may have run a collection, and so any code.
+    guard last >= 0, let total = unsafe totalLength(blocks, last + 1, PyTuple_GetItem) else {
+      return unsafe iterate(blocks, exchange, handler, gil)
+    }
+    declareLength(total, exchange, handler)
+    for index in 0..<last {
+      guard let block = unsafe PyTuple_GetItem(blocks, index) else { return .raised }
+      if unsafe send(block, exchange, handler) == .clientLeft { return .clientLeft }
+    }
+    guard let block = unsafe PyTuple_GetItem(blocks, last) else { return .raised }
+    unsafe finish(with: block, exchange, handler)
     return .finished
   }
 

@@ -69,9 +69,10 @@ enum StartResponse {
       return unsafe Raise.type("start_response() takes status, headers and optionally exc_info")
     }
     let given = unsafe count + (names == nil ? 0 : PyTuple_Size(names))
-    if given == 3, let excInfo = unsafe arguments[2], unsafe excInfo != plimsoll_none() {
-      guard unsafe plimsoll_is_tuple(excInfo) != 0, unsafe PyTuple_Size(excInfo) == 3 else {
-        return unsafe Raise.type("exc_info must be a tuple of three, as sys.exc_info() gives")
+    if given == 3, let excInfo = unsafe arguments[2], unsafe !isNoException(excInfo) {
+      guard unsafe isExceptionInfo(excInfo) else {
+        return unsafe Raise.type(
+          "exc_info must be (class, exception, traceback), as sys.exc_info() gives")
       }
       if exchange.headIsSent { return unsafe raiseAgain(excInfo) }
     } else if handler.responseStarted {
@@ -101,16 +102,52 @@ enum StartResponse {
     return unsafe PyUnicode_CompareWithASCIIString(name, "exc_info") == 0
   }
 
+  /// Whether `excInfo` says that there is no exception: None, or what sys.exc_info() gives where
+  /// none is being handled.
+  private static func isNoException(_ excInfo: PythonObject) -> Bool {
+    if unsafe excInfo == plimsoll_none() { return true }
+    guard unsafe plimsoll_is_tuple(excInfo) != 0, unsafe PyTuple_Size(excInfo) == 3 else {
+      return false
+    }
+    for index in 0..<3 where unsafe PyTuple_GetItem(excInfo, index) != plimsoll_none() {
+      return false
+    }
+    return true
+  }
+
+  /// Whether `excInfo` can be raised: the interpreter itself does not look at what it is given.
+  private static func isExceptionInfo(_ excInfo: PythonObject) -> Bool {
+    guard unsafe plimsoll_is_tuple(excInfo) != 0, unsafe PyTuple_Size(excInfo) == 3,
+      let type = unsafe PyTuple_GetItem(excInfo, 0),
+      let traceback = unsafe PyTuple_GetItem(excInfo, 2)
+    else { return false }
+    return unsafe plimsoll_is_exception_class(type) != 0
+      && (traceback == plimsoll_none() || plimsoll_is_traceback(traceback) != 0)
+  }
+
   /// Raises the exception that the application handed over, as PEP 3333 wants once the head is out.
   private static func raiseAgain(_ excInfo: PythonObject) -> PythonObject? {
-    let type = unsafe PyTuple_GetItem(excInfo, 0)
-    let value = unsafe PyTuple_GetItem(excInfo, 1)
-    let traceback = unsafe PyTuple_GetItem(excInfo, 2)
-    unsafe Py_IncRef(type)
-    unsafe Py_IncRef(value)
-    unsafe Py_IncRef(traceback)
-    unsafe PyErr_Restore(type, value, traceback == plimsoll_none() ? nil : traceback)
+    guard let type = unsafe PyTuple_GetItem(excInfo, 0),
+      let value = unsafe PyTuple_GetItem(excInfo, 1),
+      let traceback = unsafe PyTuple_GetItem(excInfo, 2),
+      let exception = unsafe exception(type, value)
+    else { return nil }
+    guard unsafe plimsoll_is_exception(exception.object) != 0 else {
+      return unsafe Raise.type("the class in exc_info makes something else than exceptions")
+    }
+    if unsafe traceback != plimsoll_none() {
+      unsafe PyException_SetTraceback(exception.object, traceback)
+    }
+    unsafe PyErr_SetObject(plimsoll_type(exception.object), exception.object)
     return nil
+  }
+
+  /// The exception that a class and a value stand for: old programs give what the class is to be
+  /// called with. Nil with an exception set where that failed.
+  private static func exception(_ type: PythonObject, _ value: PythonObject) -> PythonReference? {
+    if unsafe plimsoll_is_exception(value) != 0 { return unsafe PythonReference(retaining: value) }
+    return unsafe PythonReference(
+      owning: value == plimsoll_none() ? plimsoll_call0(type) : plimsoll_call1(type, value))
   }
 
   /// Checks and begins `200 OK`; false with an exception set.

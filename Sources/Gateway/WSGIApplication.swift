@@ -76,7 +76,7 @@ public import Server
       if let result = unsafe plimsoll_call2(callable, environ, handler.startResponse) {
         let outcome = unsafe ResponseBody.sendAll(result, exchange, handler, gil)
         conclude(outcome, exchange, handler, gil)
-        unsafe close(result, exchange, gil)
+        unsafe close(result, exchange, handler, gil)
         noteLength(exchange, handler)
         handler.end(gil)
         unsafe Py_DecRef(result)
@@ -102,10 +102,10 @@ public import Server
     switch outcome {
     case .finished: return
     case .clientLeft:
-      ErrorLog.write(.info, "\(RequestText(exchange)): the client left during the response")
+      log(.info, handler, "\(RequestText(exchange)): the client left during the response")
       exchange.abort(500)
     case .broken(let how):
-      ErrorLog.write(.error, "\(RequestText(exchange)): the application \(how)")
+      log(.error, handler, "\(RequestText(exchange)): the application \(how)")
       exchange.abort(500)
     case .raised:
       let status = report(exchange, handler, gil)
@@ -117,11 +117,13 @@ public import Server
   }
 
   /// Calls `close()` of what the application returned, once, whatever happened before.
-  private func close(_ result: PythonObject, _ exchange: Exchange, _ gil: borrowing GIL) {
+  private func close(
+    _ result: PythonObject, _ exchange: Exchange, _ handler: HandlerThread, _ gil: borrowing GIL
+  ) {
     if unsafe plimsoll_is_exact_list(result) != 0 || plimsoll_is_exact_tuple(result) != 0 { return }
     guard let method = unsafe PyObject_GetAttr(result, closeName) else {
       if unsafe PyErr_ExceptionMatches(plimsoll_attribute_error()) == 0 {
-        logFailure("close of the response", exchange, gil)
+        logFailure("close of the response", exchange, handler, gil)
       }
       PyErr_Clear()
       return
@@ -129,12 +131,22 @@ public import Server
     if let nothing = unsafe plimsoll_call0(method) {
       unsafe Py_DecRef(nothing)
     } else {
-      logFailure("close() of the response", exchange, gil)
+      logFailure("close() of the response", exchange, handler, gil)
     }
     unsafe Py_DecRef(method)
   }
 
   // MARK: the log
+
+  /// Writes a line with the GIL given up: standard error may be a pipe that nobody reads, and then
+  /// only this thread may stand still. The text is made before, under the GIL.
+  private func log(
+    _ level: LogLevel, _ handler: HandlerThread, _ message: @autoclosure () -> String
+  ) {
+    guard unsafe level.rawValue <= ErrorLog.threshold.rawValue else { return }
+    let text = message()
+    handler.waiting { ErrorLog.write(level, text) }
+  }
 
   /// Writes what was raised to the error log; the status to answer with.
   private func report(
@@ -146,7 +158,7 @@ public import Server
       unsafe failure.isInstance(of: plimsoll_os_error(), gil)
     {
       // Nothing is wrong with the application: it passed on what we raised.
-      ErrorLog.write(.info, "\(request): \(failure.summary(gil))")
+      log(.info, handler, "\(request): \(failure.summary(gil))")
       return handler.bodyFailureStatus == 0 ? 500 : handler.bodyFailureStatus
     }
     var what = "the application raised \(failure.summary(gil))"
@@ -155,14 +167,16 @@ public import Server
     }
     // What we raised ourselves has no Python frame to show.
     let traceback = failure.hasTraceback(gil) ? "\n" + failure.traceback(gil) : ""
-    ErrorLog.write(.error, "\(request): \(what)\(traceback)")
+    log(.error, handler, "\(request): \(what)\(traceback)")
     return 500
   }
 
-  private func logFailure(_ place: String, _ exchange: Exchange, _ gil: borrowing GIL) {
+  private func logFailure(
+    _ place: String, _ exchange: Exchange, _ handler: HandlerThread, _ gil: borrowing GIL
+  ) {
     guard let failure = PythonFailure(takingCurrent: gil) else { return }
-    ErrorLog.write(
-      .error,
+    log(
+      .error, handler,
       "\(RequestText(exchange)): \(place) raised \(failure.summary(gil))\n"
         + failure.traceback(gil))
   }
@@ -173,13 +187,13 @@ public import Server
     let given = handler.bodyBytesGiven
     if handler.wasAborted || declared < 0 || !exchange.sendsBody || given == declared { return }
     if given > declared {
-      ErrorLog.write(
-        .error,
+      log(
+        .error, handler,
         "\(RequestText(exchange)): the application sent \(given) bytes, more than its "
           + "Content-Length of \(declared); the rest was cut off")
     } else if !handler.clientLeft {
-      ErrorLog.write(
-        .error,
+      log(
+        .error, handler,
         "\(RequestText(exchange)): the application sent \(given) bytes, fewer than its "
           + "Content-Length of \(declared); the connection is closed")
     }

@@ -84,12 +84,28 @@ def test_large_file(sending, files, kind):
         assert hashlib.sha256(response.body).hexdigest() == expected
 
 
-def test_length_of_a_real_file_is_known(shared_server, files):
+@pytest.mark.parametrize("kind", ["plain", "raw", "real", "passing", "temporary"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_length_of_a_real_file_is_known(shared_server, files, method, kind):
     """So that the connection can be kept without chunks (also for HEAD)."""
     plain = shared_server("files:application", "--workers", 1, "--threads", 2)
-    for method in ("GET", "HEAD"):
-        response = plain.request(method, f"/plain?path={files / 'small'}")
-        assert response["Content-Length"] == str(len(SMALL))
+    response = plain.request(method, f"/{kind}?path={files / 'small'}")
+    assert response["Content-Length"] == str(len(SMALL))
+    assert response.body == (SMALL if method == "GET" else b"")
+
+
+@pytest.mark.parametrize(
+    "kind", ["mirrored", "mirrored-passing", "mirrored-reader", "passing-to-mirrored", "patched",
+             "patched-temporary"])
+def test_file_with_a_read_of_its_own_is_sent_as_it_reads(sending, files, kind):
+    """What stands behind it may be encrypted: the file's own bytes must not go out."""
+    response = sending.get(f"/{kind}?path={files / 'small'}")
+    assert response.body == bytes(255 - byte for byte in SMALL)
+
+
+def test_bytes_still_in_the_buffer_of_a_file_are_sent(sending, files):
+    response = sending.get(f"/changed?path={files / 'small'}")
+    assert response.body == b"changed" + SMALL[7:]
 
 
 @pytest.mark.parametrize("kind", ["real", "like"])

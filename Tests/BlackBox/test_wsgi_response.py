@@ -1,8 +1,15 @@
 """PEP 3333: start_response, bodies, close(), errors; and what of it the client sees."""
 
+import contextlib
+import os
+import platform
+import threading
+
 import pytest
 from harness.processes import wait_until
 from harness.wire import Truncated, request_bytes
+
+WRITE = {"x86_64": "1", "aarch64": "64"}.get(platform.machine())  # the system call's number
 
 
 @pytest.fixture
@@ -14,6 +21,46 @@ def responding(shared_server, wrapping):
 def plain(shared_server):
     """For what wsgiref.validate itself would stop."""
     return shared_server("responding:application", "--workers", 1, "--threads", 4)
+
+
+@pytest.fixture
+def full_log(tmp_path):
+    """An error log that is a pipe: `fill()` leaves no room in it, `drain()` reads it for good."""
+    path = tmp_path / "full-log"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    log = FullLog(path, reader)
+    yield log
+    log.drain()
+
+
+class FullLog:
+    def __init__(self, path, reader):
+        self.path = path
+        self.reader = reader
+        self.text = b""
+
+    def fill(self):
+        writer = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"." * 4096)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, b".")
+        os.close(writer)
+
+    def drain(self):
+        if self.reader is None:
+            return
+        os.set_blocking(self.reader, True)
+        threading.Thread(target=self._read, args=[self.reader], daemon=True).start()
+        self.reader = None
+
+    def _read(self, reader):
+        while data := os.read(reader, 65_536):
+            self.text += data
+        os.close(reader)
 
 
 def closed(server, name):
@@ -71,6 +118,22 @@ def test_statuses(responding, status):
     response = responding.get("/status?body=1&status=" + status.replace(" ", "+"))
     assert (response.status, response.reason) == (int(status[:3]), status[4:])
     assert response.body == b"body"
+
+
+@pytest.mark.parametrize("how", ["clear", "replace"])
+def test_list_that_is_changed_while_it_is_sent(plain, how):
+    """The response is the list as it was returned: nothing is read from blocks that are gone."""
+    workers = plain.worker_pids()
+    size = 30_000_000
+    with plain.connect(receive_buffer=4096) as connection:
+        connection.send(request_bytes(target=f"/long-list?size={size}&name={how}"))
+        head = connection.read_head()
+        assert plain.get(f"/change-list?name={how}&how={how}").body == b"changed"
+        body = connection.read_body(head).body
+    assert head["Content-Length"] == str(size + 10)
+    assert body == b"A" * size + b"B" * 10
+    still_works(plain)
+    assert plain.worker_pids() == workers
 
 
 def test_many_blocks(responding):
@@ -289,12 +352,93 @@ def test_exc_info_after_the_head(server, wrapping):
     still_works(running)
 
 
+NOT_EXC_INFO = {
+    "empty": "AssertionError",  # what sys.exc_info() gives outside of an except clause
+    "no-exception": "TypeError",
+    "no-class": "TypeError",
+    "no-type": "TypeError",
+    "numbers": "TypeError",
+    "no-traceback": "TypeError",
+    "short": "TypeError",
+}
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("what", NOT_EXC_INFO)
+def test_exc_info_without_an_exception_is_refused(plain, what, late):
+    workers = plain.worker_pids()
+    name = f"odd-{what}-{late}"
+    with plain.connect() as connection:
+        target = f"/exc-info-odd?what={what}&name={name}{'&late=1' if late else ''}"
+        connection.send(request_bytes(target=target))
+        head = connection.read_head()
+        assert head.status == (200 if late else 500)
+        if late:
+            with pytest.raises(Truncated):
+                connection.read_body(head)
+    assert plain.get(f"/closed?name={name}").text.startswith(NOT_EXC_INFO[what])
+    assert plain.worker_pids() == workers
+
+
+@pytest.mark.parametrize(
+    ("what", "raised"),
+    [("text", "ValueError: made of text"), ("class-only", "ValueError: "),
+     ("makes-none", "TypeError: ")])
+def test_exc_info_with_what_makes_an_exception(plain, what, raised):
+    """The value may also be what the class is called with, as in old programs."""
+    workers = plain.worker_pids()
+    early = plain.get(f"/exc-info-odd?what={what}")
+    assert (early.status, early.body) == (500, b"odd")
+    with plain.connect() as connection:
+        connection.send(request_bytes(target=f"/exc-info-odd?what={what}&name={what}&late=1"))
+        with pytest.raises(Truncated):
+            connection.read_response()
+    assert plain.get(f"/closed?name={what}").text.startswith(raised)
+    assert plain.worker_pids() == workers
+
+
 def test_error_in_close(responding):
     """The response is complete by then, and stays so."""
     with responding.connect() as connection:
         response = connection.request(target="/close-fails?name=broken-close")
         assert response.status == 200 and response.body == b"complete"
     still_works(responding)
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/fails-at-once", "/fails-later?name=log", "/returns?what=None", "/close-fails?name=log",
+     "/declared?name=log&length=2&blocks=abc", "/declared?name=log&length=9&blocks=abc"])
+def test_full_log_stalls_only_the_thread_that_writes(server, full_log, target):
+    """Nobody reads the pipe that the error log is: the others must still get the GIL."""
+    running = server(
+        "responding:application", "--workers", 1, "--threads", 3,
+        "--error-logfile", full_log.path)
+    full_log.fill()
+    with running.connect() as stalled:
+        stalled.send(request_bytes(target=target, headers=[("Connection", "close")]))
+        try:
+            wait_until(lambda: writes_to_a_pipe(running), what="a thread that writes the log")
+            for _ in range(3):
+                still_works(running)
+        finally:
+            full_log.drain()
+        try:
+            stalled.read_response()
+        except Truncated:
+            pass
+    path = target.split("?")[0].encode()
+    wait_until(lambda: b" GET " + path in full_log.text, what="the line in the log")
+
+
+def writes_to_a_pipe(server):
+    """Whether a thread of the one worker is inside write(2) to its standard error."""
+    pid = server.worker_pids()[0]
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/syscall") as file:
+            if file.read().split()[:2] == [WRITE, "0x2"]:
+                return True
+    return False
 
 
 # Fields that may not be.

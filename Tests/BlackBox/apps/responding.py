@@ -9,6 +9,7 @@ from wsgiref.validate import validator
 _closed = {}
 _lock = threading.Lock()
 _events = {}
+_lists = {}
 PLAIN = [("Content-Type", "text/plain")]
 
 
@@ -265,6 +266,39 @@ def do_exc_info_after(environ, start_response, query, name):
     return [b"never sent"]
 
 
+def do_exc_info_odd(environ, start_response, query, name):
+    """Hands over an exc_info that is not what sys.exc_info() gives; with `late`, after the head."""
+    write = start_response("200 OK", PLAIN)
+    if "late" in query:
+        write(b"partly")
+    exc_info = {
+        "empty": (None, None, None),
+        "no-exception": (str, "abc", None),
+        "no-class": (ValueError("odd"), ValueError("odd"), None),
+        "no-type": (None, ValueError("odd"), None),
+        "numbers": (1, 2, 3),
+        "no-traceback": (ValueError, ValueError("odd"), "line 1"),
+        "makes-none": (MakesNone, "odd", None),
+        "short": (ValueError, ValueError("odd")),
+        "text": (ValueError, "made of text", None),
+        "class-only": (ValueError, None, None),
+    }[query["what"]]
+    try:
+        start_response("500 Odd", PLAIN, exc_info)
+    except Exception as error:
+        with _lock:
+            _closed[name] = f"{type(error).__name__}: {error}"
+        raise
+    return [b"odd"]
+
+
+class MakesNone(Exception):
+    """A class that makes something else than exceptions."""
+
+    def __new__(cls, *arguments):
+        return "not an exception"
+
+
 def do_start_twice(environ, start_response, query, name):
     start_response("200 OK", PLAIN)
     start_response("201 Created", PLAIN)
@@ -322,6 +356,22 @@ def do_prints(environ, start_response, query, name):
     print("printed to standard error", file=sys.stderr, flush=True)
     start_response("200 OK", PLAIN)
     return [b"printed"]
+
+
+def do_long_list(environ, start_response, query, name):
+    """A list of two blocks, that `change` is done to while the first is on its way."""
+    start_response("200 OK", PLAIN)
+    _lists[name] = [b"A" * int(query["size"]), b"B" * 10]
+    return _lists[name]
+
+
+def do_change_list(environ, start_response, query, name):
+    if query["how"] == "clear":
+        _lists[name].clear()
+    else:
+        _lists[name][:] = [b"C", b"D"]
+    start_response("200 OK", PLAIN)
+    return [b"changed"]
 
 
 def do_big_blocks(environ, start_response, query, name):
