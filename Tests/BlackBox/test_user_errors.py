@@ -353,3 +353,19 @@ def test_stage_is_relocatable(server, readable_copy):
     stage, apps = readable_copy
     assert stage != serving.STAGE
     assert server("hello:application", stage=stage, chdir=apps).get("/").body == b"hello"
+
+
+# Closed descriptors.
+
+
+@pytest.mark.parametrize("redirection", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_descriptors(server, tmp_path, redirection):
+    """Sockets do not take the numbers of standard input, output and error."""
+    log = tmp_path / "error.log"
+    wrapper = ("/bin/sh", "-c", f'exec "$0" "$@" {redirection}')
+    running = server(
+        "hello:application", "--workers", 1, "--error-logfile", log, wrapper=wrapper)
+    assert running.get("/").body == b"hello"
+    for number in (0, 1, 2):
+        target = os.readlink(f"/proc/{running.pid}/fd/{number}")
+        assert target.startswith("/") and "memfd" not in target, target
