@@ -44,19 +44,20 @@ enum ServeCommand {
   /// Works out what the words left open, and checks that what they name exists.
   private static func settle(_ commandLine: inout ServeCommandLine) throws(UsageError) {
     var settings = commandLine.settings
-    var base = FileFacts.workingDirectory
-    if !settings.chdir.isEmpty {
-      let directory = ServerSettings.absolutePath(settings.chdir, from: base)
-      try requireDirectory(directory, "--chdir")
-      settings.chdir = directory
-      base = directory
-    }
+    var warnings: [String] = []
+    let base = try baseDirectory(settings)
+    if !settings.chdir.isEmpty { settings.chdir = base }
     var directories = [base]
     if !settings.application.isEmpty {
       let found = try FoundApplication(settings.application, base: base)
       settings.application = found.reference
       if let directory = found.directory, directory != base {
         directories.insert(directory, at: 0)
+      }
+      if found.directory == nil, let reason = FileFacts.refusal(.read, base) {
+        warnings.append(
+          "the directory \(base) cannot be read: \(reason); Python finds no module in it, so give "
+            + "this user the right to read it")
       }
     }
     let python = try FoundPython(asked: settings.python, directories: directories, base: base)
@@ -73,11 +74,34 @@ enum ServeCommand {
     }
     try requireDirectory(settings.temporaryDirectory, "--temp-dir")
     commandLine.settings = settings
+    for warning in warnings { Terminal.complain("plimsoll: \(warning)") }
+  }
+
+  /// The directory from which relative paths start: that of --chdir, else where we stand.
+  private static func baseDirectory(_ settings: ServerSettings) throws(UsageError) -> String {
+    let here = FileFacts.workingDirectory
+    guard let start = here ?? (settings.chdir.hasPrefix("/") ? "/" : nil) else {
+      throw UsageError(
+        "the directory that this command is started in was deleted; change to one that exists, "
+          + "or give --chdir with an absolute path")
+    }
+    guard !settings.chdir.isEmpty else { return start }
+    let directory = ServerSettings.absolutePath(settings.chdir, from: start)
+    try requireDirectory(directory, "--chdir")
+    return directory
   }
 
   private static func requireDirectory(_ path: String, _ option: String) throws(UsageError) {
     switch FileFacts.kind(of: path) {
-    case .directory: return
+    case .directory:
+      guard let reason = FileFacts.refusal(.execute, path) else { return }
+      throw UsageError(
+        "\(option): the directory \(path) cannot be entered: \(reason); give this user the right "
+          + "to, or choose another one")
+    case .hidden(let reason):
+      throw UsageError(
+        "\(option): the directory \(path) cannot be reached: \(reason); give this user the right "
+          + "to enter every directory on the way")
     case .missing:
       let near = Suggestion.phrase(
         for: FileFacts.lastPart(of: path), among: SmallFile.entries(FileFacts.parent(of: path)))

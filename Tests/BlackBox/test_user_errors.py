@@ -369,3 +369,70 @@ def test_closed_standard_descriptors(server, tmp_path, redirection):
     for number in (0, 1, 2):
         target = os.readlink(f"/proc/{running.pid}/fd/{number}")
         assert target.startswith("/") and "memfd" not in target, target
+
+
+# What may not be read.
+
+
+@pytest.fixture
+def hidden(readable_copy):
+    """A directory of applications that nobody may not enter: (plimsoll, directory)."""
+    stage, apps = readable_copy
+    directory = apps.parent / "hidden"
+    directory.mkdir()
+    (directory / "mysite.py").write_text("application = None\n")
+    os.chmod(directory, 0o700)
+    return f"{stage}/bin/plimsoll", directory
+
+
+@pytest.mark.parametrize("app", ["{0}/mysite.py", "{0}/mysit.wsgi", "{0}/mysite.py:application"])
+def test_application_in_an_unreadable_directory(hidden, system_python, app):
+    program, directory = hidden
+    words = [program, "serve", app.format(directory), "--python", system_python]
+    code, text = run_as_nobody(words, "/")
+    complaint(text, str(directory), "Permission denied")
+    assert code == APPLICATION and "there is no" not in text
+
+
+def test_unreadable_application(hidden, system_python):
+    program, directory = hidden
+    os.chmod(directory, 0o755)
+    os.chmod(directory / "mysite.py", 0o600)
+    words = [program, "serve", f"{directory}/mysite.py", "--python", system_python]
+    code, text = run_as_nobody(words, "/")
+    complaint(text, f"{directory}/mysite.py", "Permission denied")
+    assert code == APPLICATION
+
+
+@pytest.mark.parametrize("inside", ["", "/below"])
+def test_unreadable_chdir(hidden, system_python, inside):
+    program, directory = hidden
+    words = [program, "serve", "mysite", "--chdir", f"{directory}{inside}",
+             "--python", system_python]
+    code, text = run_as_nobody(words, "/")
+    complaint(text, "--chdir", f"{directory}{inside}", "Permission denied")
+    assert code == USAGE
+
+
+def test_module_in_an_unreadable_directory(hidden, system_python):
+    """It can be entered but not listed, so Python finds nothing in it."""
+    program, directory = hidden
+    os.chmod(directory, 0o711)
+    words = [program, "serve", "mysite", "--bind", f"127.0.0.1:{free_port()}",
+             "--python", system_python]
+    code, text = run_as_nobody(words, directory)
+    complaint(text, str(directory), "Permission denied")
+    assert code == APPLICATION
+
+
+def test_deleted_working_directory(tmp_path):
+    import subprocess
+
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    result = subprocess.run(
+        ["/bin/sh", "-c", 'rmdir "$PWD" && exec "$0" "$@"', f"{serving.STAGE}/bin/plimsoll",
+         "serve", "hello", "--python", sys.executable],
+        cwd=gone, capture_output=True, text=True, timeout=60, check=False)
+    complaint(result.stderr, "deleted", "--chdir")
+    assert result.returncode == USAGE
