@@ -436,3 +436,13 @@ def test_deleted_working_directory(tmp_path):
         cwd=gone, capture_output=True, text=True, timeout=60, check=False)
     complaint(result.stderr, "deleted", "--chdir")
     assert result.returncode == USAGE
+
+
+def test_relative_python_with_chdir(tmp_path):
+    """It starts from --chdir; the message says where it looked, and what was meant."""
+    (tmp_path / "python").symlink_to(sys.executable)
+    (tmp_path / "below").mkdir()
+    code, text = serve(
+        "hello", "--chdir", "below", chdir=tmp_path, python="./python")
+    complaint(text, f"{tmp_path}/below/python", f"give --python {tmp_path}/python")
+    assert code == PYTHON
