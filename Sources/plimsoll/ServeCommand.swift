@@ -72,9 +72,29 @@ enum ServeCommand {
       let (url, directory) = StaticMountText.split(mount)
       try requireDirectory(directory, "--static \(url)")
     }
-    try requireDirectory(settings.temporaryDirectory, "--temp-dir")
+    let changesUser = try AccountCheck.changesUser(settings)
+    try requireDirectory(
+      settings.temporaryDirectory, "--temp-dir", to: changesUser ? nil : [.write, .execute])
+    warnings += missingPaths(settings)
     commandLine.settings = settings
+    guard commandLine.action != .serve || !isQuiet(settings) else { return }
     for warning in warnings { Terminal.complain("plimsoll: \(warning)") }
+  }
+
+  /// What does not have to exist, but probably should.
+  private static func missingPaths(_ settings: ServerSettings) -> [String] {
+    settings.pythonPath.filter { FileFacts.kind(of: $0) == .missing }.map {
+      "--pythonpath: there is no \($0), so nothing will be found in it; correct the path"
+    }
+      + settings.reloadExtraFiles.filter { FileFacts.kind(of: $0) == .missing }.map {
+        "--reload-extra-file: there is no \($0), so nothing is watched there until it "
+          + "exists; correct the path"
+      }
+  }
+
+  /// Whether only errors are wanted on the terminal.
+  private static func isQuiet(_ settings: ServerSettings) -> Bool {
+    settings.logLevel == "error" || settings.logLevel == "crit"
   }
 
   /// The directory from which relative paths start: that of --chdir, else where we stand.
@@ -91,12 +111,17 @@ enum ServeCommand {
     return directory
   }
 
-  private static func requireDirectory(_ path: String, _ option: String) throws(UsageError) {
+  /// - Parameter access: what this process has to be allowed there; nil where another user does
+  ///   what there is to do, whose rights cannot be asked for.
+  private static func requireDirectory(
+    _ path: String, _ option: String, to access: FileFacts.Access? = .execute
+  ) throws(UsageError) {
     switch FileFacts.kind(of: path) {
     case .directory:
-      guard let reason = FileFacts.refusal(.execute, path) else { return }
+      guard let access, let reason = FileFacts.refusal(access, path) else { return }
+      let deed = access.contains(.write) ? "written to" : "entered"
       throw UsageError(
-        "\(option): the directory \(path) cannot be entered: \(reason); give this user the right "
+        "\(option): the directory \(path) cannot be \(deed): \(reason); give this user the right "
           + "to, or choose another one")
     case .hidden(let reason):
       throw UsageError(
@@ -127,7 +152,7 @@ enum ServeCommand {
   /// Says in a few lines what was decided, and why.
   private static func announce(_ commandLine: ServeCommandLine) {
     let settings = commandLine.settings
-    guard settings.logLevel != "error", settings.logLevel != "crit" else { return }
+    guard !isQuiet(settings) else { return }
     let binds = settings.binds.map(\.description).joined(separator: ", ")
     var lines = [
       "plimsoll \(Release.version) serves \(settings.application)",
@@ -142,6 +167,8 @@ enum ServeCommand {
       let (url, directory) = StaticMountText.split(mount)
       lines.append("  static   \(url) from \(directory)")
     }
+    // From here on the terminal stays silent, also where the start fails.
+    if settings.errorLogfile != "-" { lines.append("  errors   to \(settings.errorLogfile)") }
     Terminal.complain(lines.joined(separator: "\n"))
   }
 
