@@ -6,8 +6,8 @@ extension BindAddress: CustomStringConvertible {
   /// user past the front.
   public static let defaultUnixMode: UInt32 = 0o660
 
-  /// Reads `host:port`, `:port`, `port`, `[ipv6]:port`, `unix:PATH`, `unix:PATH?mode=0660`,
-  /// `fd://N`.
+  /// Reads `host:port`, `*:port`, `:port`, `port`, `[ipv6]:port`, each also behind `tcp://`, and
+  /// `unix:PATH`, `unix:PATH?mode=0660`, `fd://N`.
   ///
   /// A port alone means all IPv4 addresses, as in Apache's `Listen` and in gunicorn.
   /// - Throws: the end of a sentence that begins with the address.
@@ -21,6 +21,9 @@ extension BindAddress: CustomStringConvertible {
       self = .inherited(Int32(number))
     } else if text.hasPrefix("http://") || text.hasPrefix("https://") {
       throw ValueProblem("is a URL", advice: "give host and port alone, such as 127.0.0.1:8000")
+    } else if text.contains(",") {
+      throw ValueProblem(
+        "holds a comma, and an address has none", advice: "repeat --bind for each address")
     } else {
       self = try Self.parseInternet(text.hasPrefix("tcp://") ? text.dropFirst(6) : text[...])
     }
@@ -36,6 +39,11 @@ extension BindAddress: CustomStringConvertible {
       }
       mode = given
       path = path[..<mark.lowerBound]
+    }
+    guard !path.contains("?") else {
+      throw ValueProblem(
+        "has an unknown parameter after its question mark",
+        advice: "only one is known; write ?mode=0660")
     }
     guard !path.isEmpty, path != "/" else {
       throw ValueProblem("has no path", advice: "write for example unix:/run/site.sock")
@@ -81,6 +89,15 @@ extension BindAddress: CustomStringConvertible {
       throw ValueProblem("has a port that is not a number from 0 to 65535")
     }
     return .internet(host: String(host), port: UInt16(number))
+  }
+
+  /// Whether both cannot be listened on at once. Port 0 is another free port each time.
+  func isSamePlace(as other: BindAddress) -> Bool {
+    switch (self, other) {
+    case (.internet(_, 0), _): false
+    case (.unix(let path, _), .unix(let otherPath, _)): path == otherPath
+    default: self == other
+    }
   }
 
   private static func isAddressByte(_ byte: UInt8) -> Bool {

@@ -17,6 +17,12 @@ public enum ReferencePage {
       - **Paths** that are relative start from `--chdir`, else from where the command was started.
       - A setting that is given twice has its last value; a repeatable one has all of them.
       - A value stands after a space or an equals sign: `--workers 4`, `--workers=4`, `-w 4`, `-w4`.
+      - `--print-config` prints every setting, its value and where it comes from (the default, an
+        option, or what was found on this machine) instead of serving.
+      - `--check-config` finds what can be found without serving: wrong options and values, missing
+        files and directories, an unknown user. It exits with 0 if all is well, else with the code
+        that the start would have given. It neither imports the application nor opens addresses,
+        logs or the pid file.
       - *Directive* is what Apache httpd or mod_wsgi call the same thing.
 
       """

@@ -39,7 +39,12 @@ extension SettingDefinition {
       settings[keyPath: field] = text
     case .mask(let field): settings[keyPath: field] = try Self.parseMask(text)
     case .readTimeout: try settings.setReadTimeout(text)
-    case .addresses(let field): settings[keyPath: field].append(try BindAddress(parsing: text))
+    case .addresses(let field):
+      let address = try BindAddress(parsing: text)
+      guard !settings[keyPath: field].contains(where: { $0.isSamePlace(as: address) }) else {
+        throw ValueProblem("is given twice", advice: "leave one of them out")
+      }
+      settings[keyPath: field].append(address)
     case .paths(let field, let separatedByCommas):
       try Self.append(
         text, to: &settings[keyPath: field],
@@ -49,7 +54,15 @@ extension SettingDefinition {
         throw ValueProblem("has no name and value")
       }
       settings[keyPath: field].append(text)
-    case .mounts(let field): settings[keyPath: field].append(try Self.parseMount(text))
+    case .mounts(let field):
+      let mount = try StaticMountText.parse(text)
+      let path = StaticMountText.path(of: mount)
+      guard !settings[keyPath: field].contains(where: { StaticMountText.path(of: $0) == path })
+      else {
+        throw ValueProblem(
+          "has a URL that an earlier one has", advice: "give one directory for each URL")
+      }
+      settings[keyPath: field].append(mount)
     }
   }
 
@@ -151,30 +164,5 @@ extension SettingDefinition {
       guard !part.isEmpty else { throw ValueProblem("has an empty path") }
       list.append(part)
     }
-  }
-
-  private static func parseMount(_ text: String) throws(ValueProblem) -> String {
-    guard text.hasPrefix("/") else { throw ValueProblem("does not begin with a slash") }
-    var (url, directory) = StaticMountText.split(text)
-    guard !directory.isEmpty else { throw ValueProblem("names no directory") }
-    while url.hasSuffix("/") { url.removeLast() }
-    let segments = url.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
-    guard segments.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) else {
-      throw ValueProblem("has an empty, . or .. part in its URL")
-    }
-    guard url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x3F && $0 != 0x23 }) else {
-      throw ValueProblem(
-        "has characters in its URL that stand in no path", advice: "percent-encode them")
-    }
-    return "\(url.isEmpty ? "/" : url)=\(directory)"
-  }
-}
-
-/// `/url=dir`: the URL ends at the first equals sign.
-public enum StaticMountText {
-  /// The two halves of a mount; the directory is empty where there is no equals sign.
-  public static func split(_ text: String) -> (url: String, directory: String) {
-    guard let sign = text.firstIndex(of: "=") else { return (text, "") }
-    return (String(text[..<sign]), String(text[text.index(after: sign)...]))
   }
 }

@@ -137,10 +137,10 @@ public struct SettingDefinition: Sendable {
     case .path(_, let allowsStream): allowsStream ? "a file, or - for a standard stream" : "a path"
     case .choice(_, let words): "one of " + words.map(\.word).joined(separator: ", ")
     case .logFormat: "common, combined, combinedio, vhost_combined or a LogFormat"
-    case .mask: "octal digits from 0 to 0777, such as 022, or unchanged"
+    case .mask: "octal digits from 0 to 0777, such as 022 or 0o22, or unchanged"
     case .readTimeout: "for example header=20-40,MinRate=500 body=20,MinRate=500"
     case .addresses:
-      "host:port, :port, port, [ipv6]:port, unix:PATH, unix:PATH?mode=0660 or fd://N"
+      "host:port, *:port, :port, port, [ipv6]:port, unix:PATH, unix:PATH?mode=0660 or fd://N"
     case .paths: "a path"
     case .variables: "NAME=VALUE"
     case .mounts: "/url=directory"

@@ -44,7 +44,9 @@ public enum SettingsTable {
     SettingDefinition(
       "pythonpath", directive: "WSGIDaemonProcess python-path=",
       .paths(\.pythonPath, separatedByCommas: true), "DIR", in: .application,
-      help: "Directory put in front of Python's search path; commas separate several.",
+      help:
+        "Directory put in front of Python's search path; commas separate several. One that "
+        + "does not exist is only warned of.",
       defaultNote: "none",
       reason: "The working directory, or the script's, is on the search path already."),
     SettingDefinition(
@@ -62,24 +64,30 @@ public enum SettingsTable {
       reason: "Watching files costs time, and half an upload must not go live."),
     SettingDefinition(
       "reload-extra-file", .paths(\.reloadExtraFiles, separatedByCommas: false), "FILE",
-      in: .application, help: "One more file that --reload watches.", defaultNote: "none",
+      in: .application,
+      help: "One more file that --reload watches; one that does not exist is only warned of.",
+      defaultNote: "none",
       reason: "Imported Python files are watched already."),
   ]
 
   static let addresses: [SettingDefinition] = [
     SettingDefinition(
       "bind", short: "b", directive: "Listen", .addresses(\.binds), "ADDRESS", in: .addresses,
-      help: "Listen here: host:port, :port, port, [ipv6]:port, unix:PATH[?mode=0660] or fd://N.",
+      help: "Listen here: host:port, *:port, :port, port, [ipv6]:port, unix:PATH[?mode=0660] or "
+        + "fd://N.",
       defaultNote: "127.0.0.1:8000, or the sockets that systemd hands over",
-      reason: "Reachable from this machine only until somebody decides otherwise. A port alone is "
-        + "every IPv4 address. A Unix socket gets mode 0660: its user and group may connect."),
+      reason: "Reachable from this machine only until somebody decides otherwise. A port alone, "
+        + "with a colon or with *: is every IPv4 address. A Unix socket gets mode 0660: its user "
+        + "and group may connect."),
     SettingDefinition(
       "backlog", directive: "ListenBacklog", .count(\.backlog, 1...65_535), "N", in: .addresses,
       help: "Connections the kernel holds for each address until they are accepted.",
       reason: "Apache's default. The kernel cuts it to net.core.somaxconn."),
     SettingDefinition(
       "static", directive: "Alias", .mounts(\.staticMounts), "/URL=DIR", in: .addresses,
-      help: "Serve the files of a directory below a URL, without Python.", defaultNote: "none",
+
+      help: "Serve the files of a directory below a URL, without Python. The URL is as browsers "
+        + "send it: ASCII, all else percent-encoded.", defaultNote: "none",
       reason: "Files are served only where somebody said so."),
     SettingDefinition(
       "static-follow-symlinks", directive: "Options FollowSymLinks",
@@ -141,7 +149,8 @@ public enum SettingsTable {
       reason: "Forms fit; uploads do not take memory times connections."),
     SettingDefinition(
       "temp-dir", .path(\.temporaryDirectory, allowsStream: false), "DIR", in: .limits,
-      help: "Where such files are made; they have no name and vanish with their request.",
+      help: "Where such files are made; they have no name and vanish with their request. It has to "
+        + "be writable.",
       reason: "Exists everywhere. Where /tmp is in memory, a directory on a disk is better."),
   ]
 
@@ -203,7 +212,8 @@ public enum SettingsTable {
       reason: "Only root can change it."),
     SettingDefinition(
       "umask", short: "m", directive: "WSGIDaemonProcess umask=", .mask(\.umask), "MODE",
-      in: .operation, help: "Permission bits taken from files the application makes; octal.",
+      in: .operation,
+      help: "Permission bits taken from files the application makes; octal, or unchanged.",
       reason: "What the caller chose is right."),
     SettingDefinition(
       "name", short: "n", directive: "WSGIDaemonProcess display-name=", .text(\.processName),
@@ -216,11 +226,13 @@ public enum SettingsTable {
         words: [
           SettingChoice("prod", value: "plimsoll", aliases: ["productonly"]),
           SettingChoice(
-            "min", value: "plimsoll/" + Release.version, aliases: ["minimal", "full"]),
+            "min", value: "plimsoll/" + Release.version, aliases: ["minimal"]),
           SettingChoice("none", value: "", aliases: ["off"]),
         ]),
       "WORD", in: .operation,
-      help: "Server field of responses: prod (plimsoll), min (with version) or none.",
+      help:
+        "Server field of responses: prod (plimsoll), min (with version) or none. Apache's Major, "
+        + "Minor, OS and Full have no counterpart.",
       reason: "Names the server without telling an attacker which release it is."),
   ]
 

@@ -58,11 +58,15 @@ struct FoundApplication {
 
   private static func requireFile(_ path: String) throws(UsageError) {
     switch FileFacts.kind(of: path) {
-    case .file where FileFacts.isReadable(path): return
     case .file:
+      guard let reason = FileFacts.refusal(.read, path) else { return }
       throw UsageError(
-        "the application \(path) may not be read by this user; change its permissions",
+        "the application \(path) cannot be read: \(reason); give this user the right to read it",
         exitCode: .application)
+    case .hidden(let reason):
+      throw UsageError(
+        "the application \(path) cannot be reached: \(reason); give this user the right to enter "
+          + "every directory on the way", exitCode: .application)
     case .directory:
       throw UsageError(
         "the application \(path) is a directory; give the file in it that has the callable, "
@@ -83,6 +87,9 @@ struct FoundApplication {
         + Suggestion.phrase(
           for: FileFacts.lastPart(of: parent),
           among: SmallFile.entries(FileFacts.parent(of: parent)), limit: 2)
+    }
+    if let reason = FileFacts.refusal(.read, parent) {
+      return "; what else is in \(parent) cannot be seen: \(reason)"
     }
     let scripts = SmallFile.entries(parent).sorted().filter {
       $0.hasSuffix(".py") || $0.hasSuffix(".wsgi")

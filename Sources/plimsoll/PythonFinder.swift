@@ -71,14 +71,34 @@ struct FoundPython {
       throw UsageError(
         "--python \"\(asked)\" cannot be executed; give an interpreter, for example "
           + "/usr/bin/python3", exitCode: .python)
+    case .hidden(let reason):
+      throw UsageError(
+        "--python \"\(asked)\": \(absolute) cannot be reached: \(reason); give this user the right "
+          + "to enter every directory on the way", exitCode: .python)
     case .missing:
       if !asked.contains("/"), let found = onPath(asked) { return found }
-      let siblings = SmallFile.entries(FileFacts.parent(of: absolute))
       throw UsageError(
-        "--python \"\(asked)\" does not exist\(asked.contains("/") ? "" : ", here or on PATH")"
-          + Suggestion.phrase(for: FileFacts.lastPart(of: absolute), among: siblings),
-        exitCode: .python)
+        "--python \"\(asked)\": there is no \(absolute)"
+          + (asked.contains("/") ? "" : ", and no \(asked) on PATH")
+          + hint(asked, absolute: absolute, base: base), exitCode: .python)
     }
+  }
+
+  /// What to do about an interpreter that does not exist. A shell completes paths from where the
+  /// person stands, while here they start from --chdir: that is the likeliest mistake.
+  private static func hint(_ asked: String, absolute: String, base: String) -> String {
+    if let here = FileFacts.workingDirectory, here != base {
+      let meant = ServerSettings.absolutePath(asked, from: here)
+      switch FileFacts.kind(of: meant) {
+      case .file, .directory:
+        return "; relative paths start from --chdir: give --python \(meant)"
+      default: break
+      }
+    }
+    let near = Suggestion.phrase(
+      for: FileFacts.lastPart(of: absolute),
+      among: SmallFile.entries(FileFacts.parent(of: absolute)))
+    return near.isEmpty ? "; give an interpreter or a virtual environment that exists" : near
   }
 
   private static func interpreter(ofEnvironment directory: String) -> String? {

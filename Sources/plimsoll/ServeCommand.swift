@@ -44,19 +44,20 @@ enum ServeCommand {
   /// Works out what the words left open, and checks that what they name exists.
   private static func settle(_ commandLine: inout ServeCommandLine) throws(UsageError) {
     var settings = commandLine.settings
-    var base = FileFacts.workingDirectory
-    if !settings.chdir.isEmpty {
-      let directory = ServerSettings.absolutePath(settings.chdir, from: base)
-      try requireDirectory(directory, "--chdir")
-      settings.chdir = directory
-      base = directory
-    }
+    var warnings: [String] = []
+    let base = try baseDirectory(settings)
+    if !settings.chdir.isEmpty { settings.chdir = base }
     var directories = [base]
     if !settings.application.isEmpty {
       let found = try FoundApplication(settings.application, base: base)
       settings.application = found.reference
       if let directory = found.directory, directory != base {
         directories.insert(directory, at: 0)
+      }
+      if found.directory == nil, let reason = FileFacts.refusal(.read, base) {
+        warnings.append(
+          "the directory \(base) cannot be read: \(reason); Python finds no module in it, so give "
+            + "this user the right to read it")
       }
     }
     let python = try FoundPython(asked: settings.python, directories: directories, base: base)
@@ -71,13 +72,61 @@ enum ServeCommand {
       let (url, directory) = StaticMountText.split(mount)
       try requireDirectory(directory, "--static \(url)")
     }
-    try requireDirectory(settings.temporaryDirectory, "--temp-dir")
+    let changesUser = try AccountCheck.changesUser(settings)
+    try requireDirectory(
+      settings.temporaryDirectory, "--temp-dir", to: changesUser ? nil : [.write, .execute])
+    warnings += missingPaths(settings)
     commandLine.settings = settings
+    guard commandLine.action != .serve || !isQuiet(settings) else { return }
+    for warning in warnings { Terminal.complain("plimsoll: \(warning)") }
   }
 
-  private static func requireDirectory(_ path: String, _ option: String) throws(UsageError) {
+  /// What does not have to exist, but probably should.
+  private static func missingPaths(_ settings: ServerSettings) -> [String] {
+    settings.pythonPath.filter { FileFacts.kind(of: $0) == .missing }.map {
+      "--pythonpath: there is no \($0), so nothing will be found in it; correct the path"
+    }
+      + settings.reloadExtraFiles.filter { FileFacts.kind(of: $0) == .missing }.map {
+        "--reload-extra-file: there is no \($0), so nothing is watched there until it "
+          + "exists; correct the path"
+      }
+  }
+
+  /// Whether only errors are wanted on the terminal.
+  private static func isQuiet(_ settings: ServerSettings) -> Bool {
+    settings.logLevel == "error" || settings.logLevel == "crit"
+  }
+
+  /// The directory from which relative paths start: that of --chdir, else where we stand.
+  private static func baseDirectory(_ settings: ServerSettings) throws(UsageError) -> String {
+    let here = FileFacts.workingDirectory
+    guard let start = here ?? (settings.chdir.hasPrefix("/") ? "/" : nil) else {
+      throw UsageError(
+        "the directory that this command is started in was deleted; change to one that exists, "
+          + "or give --chdir with an absolute path")
+    }
+    guard !settings.chdir.isEmpty else { return start }
+    let directory = ServerSettings.absolutePath(settings.chdir, from: start)
+    try requireDirectory(directory, "--chdir")
+    return directory
+  }
+
+  /// - Parameter access: what this process has to be allowed there; nil where another user does
+  ///   what there is to do, whose rights cannot be asked for.
+  private static func requireDirectory(
+    _ path: String, _ option: String, to access: FileFacts.Access? = .execute
+  ) throws(UsageError) {
     switch FileFacts.kind(of: path) {
-    case .directory: return
+    case .directory:
+      guard let access, let reason = FileFacts.refusal(access, path) else { return }
+      let deed = access.contains(.write) ? "written to" : "entered"
+      throw UsageError(
+        "\(option): the directory \(path) cannot be \(deed): \(reason); give this user the right "
+          + "to, or choose another one")
+    case .hidden(let reason):
+      throw UsageError(
+        "\(option): the directory \(path) cannot be reached: \(reason); give this user the right "
+          + "to enter every directory on the way")
     case .missing:
       let near = Suggestion.phrase(
         for: FileFacts.lastPart(of: path), among: SmallFile.entries(FileFacts.parent(of: path)))
@@ -103,7 +152,7 @@ enum ServeCommand {
   /// Says in a few lines what was decided, and why.
   private static func announce(_ commandLine: ServeCommandLine) {
     let settings = commandLine.settings
-    guard settings.logLevel != "error", settings.logLevel != "crit" else { return }
+    guard !isQuiet(settings) else { return }
     let binds = settings.binds.map(\.description).joined(separator: ", ")
     var lines = [
       "plimsoll \(Release.version) serves \(settings.application)",
@@ -118,6 +167,8 @@ enum ServeCommand {
       let (url, directory) = StaticMountText.split(mount)
       lines.append("  static   \(url) from \(directory)")
     }
+    // From here on the terminal stays silent, also where the start fails.
+    if settings.errorLogfile != "-" { lines.append("  errors   to \(settings.errorLogfile)") }
     Terminal.complain(lines.joined(separator: "\n"))
   }
 

@@ -231,7 +231,8 @@ BAD_VALUES = [
     ("--log-level", "loud"), ("--static", "static"), ("--static", "nodir=/tmp"),
     ("--env", "NOEQUALS"), ("--request-read-timeout", "header=x"),
     ("--request-read-timeout", "header=20-10,MinRate=500"), ("--user", "no-such-user-here"),
-    ("--group", "no-such-group-here"), ("--access-logformat", "%y"),
+    ("--group", "no-such-group-here"), ("--access-logformat", "%y"), ("--server-tokens", "Full"),
+    ("--bind", "unix:/x?moed=0660"), ("--bind", "127.0.0.1:1,127.0.0.1:2"),
 ]
 
 
@@ -353,3 +354,170 @@ def test_stage_is_relocatable(server, readable_copy):
     stage, apps = readable_copy
     assert stage != serving.STAGE
     assert server("hello:application", stage=stage, chdir=apps).get("/").body == b"hello"
+
+
+# Closed descriptors.
+
+
+@pytest.mark.parametrize("redirection", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_descriptors(server, tmp_path, redirection):
+    """Sockets do not take the numbers of standard input, output and error."""
+    log = tmp_path / "error.log"
+    wrapper = ("/bin/sh", "-c", f'exec "$0" "$@" {redirection}')
+    running = server(
+        "hello:application", "--workers", 1, "--error-logfile", log, wrapper=wrapper)
+    assert running.get("/").body == b"hello"
+    for number in (0, 1, 2):
+        target = os.readlink(f"/proc/{running.pid}/fd/{number}")
+        assert target.startswith("/") and "memfd" not in target, target
+
+
+# What may not be read.
+
+
+@pytest.fixture
+def hidden(readable_copy):
+    """A directory of applications that nobody may not enter: (plimsoll, directory)."""
+    stage, apps = readable_copy
+    directory = apps.parent / "hidden"
+    directory.mkdir()
+    (directory / "mysite.py").write_text("application = None\n")
+    os.chmod(directory, 0o700)
+    return f"{stage}/bin/plimsoll", directory
+
+
+@pytest.mark.parametrize("app", ["{0}/mysite.py", "{0}/mysit.wsgi", "{0}/mysite.py:application"])
+def test_application_in_an_unreadable_directory(hidden, system_python, app):
+    program, directory = hidden
+    words = [program, "serve", app.format(directory), "--python", system_python]
+    code, text = run_as_nobody(words, "/")
+    complaint(text, str(directory), "Permission denied")
+    assert code == APPLICATION and "there is no" not in text
+
+
+def test_unreadable_application(hidden, system_python):
+    program, directory = hidden
+    os.chmod(directory, 0o755)
+    os.chmod(directory / "mysite.py", 0o600)
+    words = [program, "serve", f"{directory}/mysite.py", "--python", system_python]
+    code, text = run_as_nobody(words, "/")
+    complaint(text, f"{directory}/mysite.py", "Permission denied")
+    assert code == APPLICATION
+
+
+@pytest.mark.parametrize("inside", ["", "/below"])
+def test_unreadable_chdir(hidden, system_python, inside):
+    program, directory = hidden
+    words = [program, "serve", "mysite", "--chdir", f"{directory}{inside}",
+             "--python", system_python]
+    code, text = run_as_nobody(words, "/")
+    complaint(text, "--chdir", f"{directory}{inside}", "Permission denied")
+    assert code == USAGE
+
+
+def test_module_in_an_unreadable_directory(hidden, system_python):
+    """It can be entered but not listed, so Python finds nothing in it."""
+    program, directory = hidden
+    os.chmod(directory, 0o711)
+    words = [program, "serve", "mysite", "--bind", f"127.0.0.1:{free_port()}",
+             "--python", system_python]
+    code, text = run_as_nobody(words, directory)
+    complaint(text, str(directory), "Permission denied")
+    assert code == APPLICATION
+
+
+def test_deleted_working_directory(tmp_path):
+    import subprocess
+
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    result = subprocess.run(
+        ["/bin/sh", "-c", 'rmdir "$PWD" && exec "$0" "$@"', f"{serving.STAGE}/bin/plimsoll",
+         "serve", "hello", "--python", sys.executable],
+        cwd=gone, capture_output=True, text=True, timeout=60, check=False)
+    complaint(result.stderr, "deleted", "--chdir")
+    assert result.returncode == USAGE
+
+
+def test_relative_python_with_chdir(tmp_path):
+    """It starts from --chdir; the message says where it looked, and what was meant."""
+    (tmp_path / "python").symlink_to(sys.executable)
+    (tmp_path / "below").mkdir()
+    code, text = serve(
+        "hello", "--chdir", "below", chdir=tmp_path, python="./python")
+    complaint(text, f"{tmp_path}/below/python", f"give --python {tmp_path}/python")
+    assert code == PYTHON
+
+
+# What is found before the start.
+
+
+def check(*words):
+    """Runs --check-config: (code, what it says)."""
+    words = ["serve", "hello", "--check-config", "--python", sys.executable, *words]
+    code, text, _ = run_to_its_end(*words)
+    return code, text
+
+
+@pytest.mark.parametrize("look", [serve, check])
+def test_static_url_twice(look):
+    words = ["--static", "/a=/tmp", "--static", "/%61/=/"]
+    code, text = look("hello", *words) if look is serve else look(*words)
+    complaint(text, "--static", "/%61/=/")
+    assert code == USAGE
+
+
+@pytest.mark.parametrize("option", ["--user", "--group"])
+def test_unknown_account_is_found_by_check_config(option):
+    code, text = check(option, "no-such-name-here")
+    complaint(text, option, "no-such-name-here", "getent")
+    assert code == PERMISSION
+
+
+def test_other_user_without_being_root(readable_copy, system_python):
+    stage, apps = readable_copy
+    words = [f"{stage}/bin/plimsoll", "serve", "hello", "--check-config", "--user", "root",
+             "--python", system_python]
+    code, text = run_as_nobody(words, apps)
+    complaint(text, "--user", "only root")
+    assert code == PERMISSION
+
+
+@pytest.mark.parametrize("option", ["--pythonpath", "--reload-extra-file"])
+def test_missing_path_is_warned_of(option, tmp_path):
+    code, text = check(option, f"{tmp_path}/none")
+    complaint(text, option, f"{tmp_path}/none")
+    assert code == 0
+    code, text = check(option, tmp_path)
+    assert code == 0 and str(tmp_path) not in text
+
+
+def test_bind_twice():
+    code, text = check("--bind", "127.0.0.1:8000", "--bind", "127.0.0.1:8000")
+    complaint(text, "--bind", "127.0.0.1:8000", "given twice")
+    assert code == USAGE
+
+
+def test_start_says_where_errors_go(tmp_path):
+    """The reason is in the file; the terminal says in which."""
+    log = tmp_path / "error.log"
+    code, text = serve("no_such_module", "--error-logfile", log)
+    assert code == APPLICATION and f"  errors   to {log}\n" in text
+    assert "no_such_module" in log.read_text()
+
+
+@pytest.mark.parametrize("kind", ["missing", "file", "unwritable"])
+def test_temporary_directory_is_useless(kind, readable_copy, system_python):
+    stage, apps = readable_copy
+    place = apps.parent / "temp"
+    if kind == "file":
+        place.write_text("")
+    elif kind == "unwritable":
+        place.mkdir(0o755)
+    words = [f"{stage}/bin/plimsoll", "serve", "hello", "--temp-dir", str(place),
+             "--bind", f"127.0.0.1:{free_port()}", "--python", system_python]
+    code, text = run_as_nobody(words, apps)
+    complaint(text, "--temp-dir", str(place))
+    assert code == USAGE
+    if kind == "unwritable":
+        complaint(text, str(place), "Permission denied")

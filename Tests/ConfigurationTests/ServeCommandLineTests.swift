@@ -62,6 +62,16 @@ import Testing
       try parse("--reload-extra-file", "a,b").settings.reloadExtraFiles == ["a,b"])
   }
 
+  @Test func portZeroIsAnotherPortEachTime() throws {
+    #expect(try parse("-b", "127.0.0.1:0", "-b", "127.0.0.1:0").settings.binds.count == 2)
+  }
+
+  @Test func encodedURLsAreKeptAsTyped() throws {
+    #expect(
+      try parse("--static", "/%C3%A9=x", "--static", "/a%20b/=y").settings.staticMounts
+        == ["/%C3%A9=x", "/a%20b=y"])
+  }
+
   @Test func lastOneWins() throws {
     #expect(try parse("--threads", "1", "--threads", "2").settings.threads == 2)
   }
@@ -134,6 +144,21 @@ import Testing
       (["--keep-alive", "5x"], "is not a duration; give seconds, or a number with ms, s, m or h"),
       (["a", "b"], "\"b\" is a second application after \"a\""),
       (["--server-tokens", "OS"], "give one of prod, min, none"),
+      (["--server-tokens", "Full"], "give one of prod, min, none"),
+      (["-b", ":80", "--bind", "*:80"], "--bind \"*:80\" is given twice; leave one of them out"),
+      (["-b", "unix:/s", "-b", "unix:/s?mode=0600"], "is given twice"),
+      (["-b", "[::1]:80", "-b", "[::1]:80"], "is given twice"),
+      (["-b", "127.0.0.1:1,127.0.0.1:2"], "repeat --bind for each address"),
+      (["-b", "unix:/s?moed=0660"], "write ?mode=0660"),
+      (["--static", "/a=x", "--static", "/a/=y"], "has a URL that an earlier one has"),
+      (["--static", "/a=x", "--static", "/%61=y"], "has a URL that an earlier one has"),
+      (["--static", "/=x", "--static", "/=y"], "has a URL that an earlier one has"),
+      (["--static", "/a%zz=x"], "without two hexadecimal digits"),
+      (["--static", "/a%4=x"], "without two hexadecimal digits"),
+      (["--static", "/a%2Fb=x"], "an encoded slash"),
+      (["--static", "/a%00=x"], "control character"),
+      (["--static", "/a\\b=x"], "a backslash"), (["--static", "/%2e%2E/b=x"], "empty, . or .."),
+      (["--static", "/é=x"], "percent-encode"),
     ] as [([String], String)])
   func refused(words: [String], needle: String) {
     let message = message(words)

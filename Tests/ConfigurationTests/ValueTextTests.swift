@@ -65,7 +65,7 @@ import Testing
       ("unix:/run/a.sock", .unix(path: "/run/a.sock", mode: 0o660)),
       ("unix:///run/a.sock", .unix(path: "/run/a.sock", mode: 0o660)),
       ("unix:a?mode=0600", .unix(path: "a", mode: 0o600)),
-      ("unix:a?mode=1?mode=777", .unix(path: "a?mode=1", mode: 0o777)),
+      ("unix:a,b?mode=777", .unix(path: "a,b", mode: 0o777)),
       ("fd://3", .inherited(3)),
     ] as [(String, BindAddress)])
   func address(text: String, address: BindAddress) throws {
@@ -77,7 +77,8 @@ import Testing
     "", "localhost", "::1:8000", "[::1]", "[::1]80", "[abc]:80", "[]:80", "host:", "host:http",
     "127.0.0.1:65536", "127.0.0.1:-1", "http://localhost:8000", "unix:", "unix:?mode=0660",
     "unix:a?mode=", "unix:a?mode=999", "unix:a?mode=1000", "unix:@abstract", "fd://", "fd://-1",
-    "fd://x", "a b:80", "a/b:80", "fd://99999999999",
+    "fd://x", "a b:80", "a/b:80", "fd://99999999999", "127.0.0.1:1,127.0.0.1:2", "unix:a?moed=0660",
+    "unix:a?", "unix:a?mode=1?mode=777",
   ])
   func noAddress(text: String) {
     #expect(throws: ValueProblem.self) { try BindAddress(parsing: text) }
