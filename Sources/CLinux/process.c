@@ -8,7 +8,20 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
-int clinux_fork(void) { return fork(); }
+// The process whose handlers these are. Children that the application forks inherit the handlers,
+// but are no part of the server: a signal must do to them what it does to any program.
+static volatile pid_t handling_process = 0;
+
+int clinux_fork(void) {
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &before);
+  pid_t pid = fork();
+  // No signal comes in between: this child is one of ours from its first step on.
+  if (pid == 0) handling_process = getpid();
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  return pid;
+}
 
 int clinux_signalfd(const int *signals, int count) {
   sigset_t set;
@@ -51,15 +64,33 @@ static void install(int signal, void (*handler)(int)) {
 
 void clinux_ignore_signal(int signal) { install(signal, SIG_IGN); }
 
-static void do_nothing(int signal) { (void)signal; }
+// In a child of the application: what the signal does where nobody handles it. Async-signal-safe.
+static int is_of_somebody_else(int signal) {
+  if (getpid() == handling_process) return 0;
+  install(signal, SIG_DFL);
+  sigset_t one;
+  sigemptyset(&one);
+  sigaddset(&one, signal);
+  raise(signal);
+  // It waits until now, as a signal is blocked while it is handled.
+  pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+  return 1;
+}
 
-void clinux_noop_signal(int signal) { install(signal, do_nothing); }
+static void do_nothing(int signal) { (void)is_of_somebody_else(signal); }
+
+static void install_ours(int signal, void (*handler)(int)) {
+  handling_process = getpid();
+  install(signal, handler);
+}
+
+void clinux_noop_signal(int signal) { install_ours(signal, do_nothing); }
 
 static volatile int notified_descriptor = -1;
 
 static void notify(int signal) {
-  (void)signal;
   int saved = errno;
+  if (is_of_somebody_else(signal)) return;
   uint64_t one = 1;
   if (notified_descriptor >= 0 && write(notified_descriptor, &one, sizeof one) < 0) {
     // A full eventfd is readable already.
@@ -69,7 +100,7 @@ static void notify(int signal) {
 
 void clinux_notify_signal(int signal, int fd) {
   notified_descriptor = fd;
-  install(signal, notify);
+  install_ours(signal, notify);
 }
 
 int clinux_realtime_signal(int offset) { return SIGRTMIN + offset; }
