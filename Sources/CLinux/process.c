@@ -179,7 +179,22 @@ int clinux_prctl(int option, unsigned long argument) { return prctl(option, argu
 
 int clinux_set_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
 
-int clinux_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
+int clinux_memfd(const char *name) {
+  return memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+}
+
+int clinux_seal(int fd, int contents) {
+  int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL | (contents ? F_SEAL_WRITE : 0);
+  return fcntl(fd, F_ADD_SEALS, seals);
+}
+
+int clinux_is_child(int pid) {
+  siginfo_t info;
+  int rc;
+  do rc = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT);
+  while (rc != 0 && errno == EINTR);
+  return rc == 0;
+}
 
 int clinux_pipe(int *read_end, int *write_end) {
   int ends[2];

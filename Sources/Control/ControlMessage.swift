@@ -24,7 +24,7 @@ public enum ControlMessage: Equatable, Sendable {
   case forked(slot: Int, pid: Int32)
   /// Mold or worker: cannot go on; exits with `code`. The details are in the error log.
   case failed(code: Int32, message: String)
-  /// Worker: has served `--max-requests` and drains by itself; replace it.
+  /// Worker: has served `--max-requests`, or was sent SIGTERM, and drains by itself; replace it.
   case retiring
   /// Mold, with `--reload`: this source file changed, came or went.
   case filesChanged(path: String)

@@ -57,6 +57,9 @@ public enum Process {
     }
   }
 
+  /// Whether `pid` is a child of this process, running or ended but not reaped.
+  public static func isChild(_ pid: Int32) -> Bool { clinux_is_child(pid) == 1 }
+
   /// Waits for one child.
   public static func wait(for pid: Int32) {
     var status: Int32 = 0

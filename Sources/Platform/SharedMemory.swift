@@ -10,6 +10,9 @@ internal import Glibc
   public let count: Int
 
   /// Makes a memfd of `count` bytes; `name` shows in /proc/PID/maps.
+  ///
+  /// Its size is fixed, as every process that maps memory dies (SIGBUS) where another cut it off.
+  /// A `count` of 0 makes one to be written to; then call ``seal(_:)``.
   public static func makeDescriptor(
     name: String, count: Int
   ) throws(SystemCallError) -> FileDescriptor {
@@ -17,7 +20,13 @@ internal import Glibc
     guard number >= 0 else { throw SystemCallError("memfd_create") }
     let descriptor = FileDescriptor(owning: number)
     guard ftruncate(number, count) == 0 else { throw SystemCallError("ftruncate") }
+    if count > 0, clinux_seal(number, 0) != 0 { throw SystemCallError("fcntl") }
     return descriptor
+  }
+
+  /// Fixes the size and the contents of a memfd for ever, for every process that has it.
+  public static func seal(_ descriptor: borrowing FileDescriptor) throws(SystemCallError) {
+    guard clinux_seal(descriptor.number, 1) == 0 else { throw SystemCallError("fcntl") }
   }
 
   /// Maps the whole of a memfd.

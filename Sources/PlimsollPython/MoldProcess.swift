@@ -49,6 +49,11 @@ enum MoldProcess {
       throw SystemCallError("pread")
     }
     let settings = try ServerSettings(encoded: bytes)
+    let scoreboard = try Scoreboard(mapping: arguments.scoreboard)
+    // Both were read: the application finds no number to reach them by.
+    for number in [arguments.settings, arguments.scoreboard] {
+      _ = FileDescriptor(owning: number)
+    }
     unsafe ErrorLog.threshold = LogLevel(name: settings.logLevel) ?? .notice
     ProcessTitle.set("plimsoll: mold \(settings.title)", shortName: "plimsoll")
     // Ctrl-C and a stopping service manager signal the whole group; the supervisor decides.
@@ -58,9 +63,7 @@ enum MoldProcess {
       Signal.doNothing(on: signal)
     }
     Signal.ignore(Signal.pipe)
-    return Context(
-      settings: settings, arguments: arguments,
-      scoreboard: try Scoreboard(mapping: arguments.scoreboard))
+    return Context(settings: settings, arguments: arguments, scoreboard: scoreboard)
   }
 
   private static func load(

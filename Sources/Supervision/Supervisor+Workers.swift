@@ -29,19 +29,39 @@ extension Supervisor {
     }
   }
 
-  /// The mold has forked.
+  /// The mold has forked, or says so: it runs what the application likes, so its word is not enough
+  /// to send signals to a process.
   func wasForked(_ worker: WorkerHandle, pid: Int32, mold: MoldHandle, nowMs: Int64) {
     guard worker.state != .empty, worker.pid == 0, worker.generation == mold.generation else {
       return
     }
+    // Who lives is not dead: its number was used before.
+    let isAlive = Process.isChild(pid)
+    let death = unclaimedDeaths.firstIndex { $0.pid == pid }.map { unclaimedDeaths.remove(at: $0) }
+    guard isAlive || death != nil, !isKnown(pid) else { return refuse(pid, of: mold) }
     worker.pid = pid
     if worker.state == .forking { worker.state = .starting }
-    if let index = unclaimedDeaths.firstIndex(where: { $0.pid == pid }) {
-      let death = unclaimedDeaths.remove(at: index)
+    if let death, !isAlive {
       workerDied(worker, status: death.status, nowMs: nowMs)
     } else if let reason = worker.killReason {
       kill(worker, because: reason, nowMs: nowMs)
+    } else if worker.saidReady {
+      workerIsReady(worker, nowMs: nowMs)
     }
+  }
+
+  private func isKnown(_ pid: Int32) -> Bool {
+    molds.contains { $0.pid == pid } || workers.contains { $0.state != .empty && $0.pid == pid }
+  }
+
+  /// A mold that lies. The slot it spoke for is freed like that of any mold that died.
+  private func refuse(_ pid: Int32, of mold: MoldHandle) {
+    ErrorLog.write(
+      .error,
+      "the mold (pid \(mold.pid)) gives out pid \(pid) for a worker, which it is not; the mold is "
+        + "killed: look for code in the application that tampers with the server's descriptors")
+    mold.link = nil
+    Signal.send(Signal.kill, to: mold.pid)
   }
 
   // MARK: messages
@@ -68,14 +88,17 @@ extension Supervisor {
   private func handle(_ message: ControlMessage, from worker: WorkerHandle, nowMs: Int64) {
     switch message {
     case .ready:
-      if worker.pid == 0 { worker.pid = worker.board.pid }
-      guard worker.state == .forking || worker.state == .starting else { return }
+      if worker.state == .forking { worker.saidReady = true }
+      guard worker.state == .starting else { return }
       if let reason = worker.killReason { return kill(worker, because: reason, nowMs: nowMs) }
       workerIsReady(worker, nowMs: nowMs)
     case .retiring:
       guard worker.state == .ready else { return }
+      let reason =
+        settings.maxRequests > 0
+        ? "it has served --max-requests, or was sent SIGTERM" : "it was sent SIGTERM"
       ErrorLog.write(
-        .info, "\(worker.name) (pid \(worker.pid)) has served --max-requests; it is replaced")
+        .info, "\(worker.name) (pid \(worker.pid)) retires and is replaced: \(reason)")
       worker.state = .draining
       worker.deadlineMs = nowMs + settings.gracefulTimeoutMs
     case .failed(let code, let message):
@@ -159,6 +182,10 @@ extension Supervisor {
         continue
       }
       // A worker whose pid is not known yet, a mold's helper, or an orphan of the application.
+      guard workers.contains(where: { $0.state == .forking }) else {
+        unclaimedDeaths = []
+        continue
+      }
       if unclaimedDeaths.count >= 32 { unclaimedDeaths.removeFirst() }
       unclaimedDeaths.append((pid, status))
     }

@@ -62,7 +62,7 @@ public final class Supervisor {
   var trialBackOff = BackOff()
   var moldBackOff = BackOff()
   var moldReadySinceMs: Int64?
-  /// Deaths of processes that no mold has told us about yet; bounded.
+  /// Deaths of processes that no mold has told us about yet, while one may; bounded.
   var unclaimedDeaths: [(pid: Int32, status: ExitStatus)] = []
   var outOfMemoryKills: Int?
   var nextWatchMs: Int64 = 0

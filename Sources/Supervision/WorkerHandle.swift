@@ -16,6 +16,8 @@ final class WorkerHandle {
   var deadlineMs = Int64.max
   var readySinceMs: Int64?
   var killReason: KillReason?
+  /// It said that it serves before the mold told its pid.
+  var saidReady = false
 
   init(slot: Int, board: WorkerSlot) {
     self.slot = slot
@@ -37,6 +39,7 @@ final class WorkerHandle {
     pid = 0
     readySinceMs = nil
     killReason = nil
+    saidReady = false
   }
 
   /// The slot is free again.

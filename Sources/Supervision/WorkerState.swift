@@ -12,7 +12,8 @@
 /// What holds:
 /// 1. A slot that is not `empty` has a generation; from `starting` on it has a pid, which the
 ///    supervisor reaps. (A worker may end before the mold told its pid: the death waits among the
-///    unclaimed ones until then.)
+///    unclaimed ones until then, and so does what it said. A pid that is none of the supervisor's
+///    children is refused, as it would be sent signals with the supervisor's rights.)
 /// 2. Only `forking`, `starting` and `ready` workers count as capacity. Whoever leaves them is
 ///    replaced by the next plan: no transition forks by itself.
 /// 3. Every state but `empty` and `ready` has a deadline: forking and starting `--startup-timeout`,

@@ -197,6 +197,8 @@ enum ServeCommand {
     do throws(SystemCallError) {
       let file = try SharedMemory.makeDescriptor(name: "plimsoll-settings", count: 0)
       guard Terminal.write(bytes, to: file.number) else { throw SystemCallError("write") }
+      // Molds and workers get it too, and those run what the application likes.
+      try SharedMemory.seal(file)
       guard lseek(file.number, 0, SEEK_SET) == 0 else { throw SystemCallError("lseek") }
       try FileDescriptor.setKeptByExec(file.number, true)
       return file

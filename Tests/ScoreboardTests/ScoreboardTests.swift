@@ -1,4 +1,5 @@
 // The scoreboard's layout, and that every process that maps it sees the same.
+import Glibc
 import Platform
 import Scoreboard
 import Testing
@@ -27,6 +28,14 @@ import Testing
     #expect(other[2].busyThreads == 1)
     #expect(other[0].pid == 0)
     #expect(other[1].busyThreads == 0)
+  }
+
+  /// Any worker has the descriptor; whoever reads beyond the end of such memory is killed.
+  @Test func keepsItsSize() throws {
+    let memory = try Scoreboard.makeDescriptor(slots: 3, threads: 2)
+    #expect(ftruncate(memory.number, 0) == -1)
+    #expect(ftruncate(memory.number, 1 << 20) == -1)
+    #expect(try Scoreboard(mapping: memory.number).slots == 3)
   }
 
   @Test func countsRequests() {

@@ -123,8 +123,14 @@ int clinux_prctl(int option, unsigned long argument);
 /// prctl(PR_SET_NAME): the short name of the thread, at most 15 bytes.
 int clinux_set_name(const char *name);
 
-/// memfd_create(2) with close-on-exec, which needs _GNU_SOURCE.
+/// memfd_create(2) with close-on-exec, which needs _GNU_SOURCE; it may be sealed.
 int clinux_memfd(const char *name);
+
+/// fcntl(2) F_ADD_SEALS: the size stays for ever, with `contents` what is in it too; 0, or -1.
+int clinux_seal(int fd, int contents);
+
+/// Whether `pid` is a child of this process that was not waited for yet; it may have ended.
+int clinux_is_child(int pid);
 
 /// pipe2(2) with close-on-exec, which needs _GNU_SOURCE.
 int clinux_pipe(int *read_end, int *write_end);
