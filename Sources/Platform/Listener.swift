@@ -136,17 +136,14 @@ public final class Listener {
     do {
       try Self.clearStaleSocket(path)
       let socket = try Self.makeSocket(AF_UNIX)
-      // The permissions are right from the start: bind(2) applies the umask, nothing else.
+      // The permissions are right from the start: bind(2) applies the umask.
       let before = umask(mode_t(~mode & 0o777))
       var address = UnixAddress(bytes)
       let bound = unsafe address.withSocketAddress { unsafe bind(socket.number, $0, $1) }
       let error = SystemCallError("bind")
       _ = umask(before)
       guard bound == 0 else { throw error }
-      if let owner, unsafe chown(path, owner.user, owner.group) != 0 {
-        throw SystemCallError("chown")
-      }
-      guard unsafe chmod(path, mode_t(mode)) == 0 else { throw SystemCallError("chmod") }
+      try Self.adjust(path, mode: mode, owner: owner)
       guard listen(socket.number, Int32(clamping: backlog)) == 0 else {
         throw SystemCallError("listen")
       }
@@ -158,6 +155,32 @@ public final class Listener {
       throw .failed(error)
     } catch {
       throw .failed(SystemCallError("bind"))
+    }
+  }
+
+  /// Gives a new socket's file its owner, and its permissions where the directory has a default
+  /// access list, which takes the place of the umask.
+  ///
+  /// The directory may be another user's, who put a link or a file of ours in the socket's place:
+  /// what is changed is the one file that was looked at, and that is a socket.
+  private static func adjust(
+    _ path: String, mode: UInt32, owner: Account?
+  ) throws(SystemCallError) {
+    let number = unsafe clinux_open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0)
+    guard number >= 0 else { throw SystemCallError("open") }
+    let file = FileDescriptor(owning: number)
+    var info = stat()
+    guard unsafe fstat(file.number, &info) == 0 else { throw SystemCallError("fstat") }
+    guard info.st_mode & S_IFMT == S_IFSOCK else { throw SystemCallError("fstat", code: ENOTSOCK) }
+    if let owner,
+      unsafe fchownat(file.number, "", owner.user, owner.group, AT_EMPTY_PATH) != 0
+    {
+      throw SystemCallError("chown")
+    }
+    // fchmod(2) takes no O_PATH descriptor; this link leads to its file and nowhere else.
+    if info.st_mode & 0o777 == mode_t(mode) { return }
+    guard unsafe chmod("/proc/self/fd/\(file.number)", mode_t(mode)) == 0 else {
+      throw SystemCallError("chmod")
     }
   }
 

@@ -23,9 +23,7 @@ public struct PidFile: ~Copyable {
       throw .held(by: holder)
     }
     let temporary = "\(path).\(getpid())"
-    let number = unsafe clinux_open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    guard number >= 0 else { throw .notWritable(SystemCallError("open")) }
-    let file = FileDescriptor(owning: number)
+    let file = try Self.create(temporary)
     let text = Array("\(getpid())\n".utf8)
     guard unsafe write(file.number, text, text.count) == text.count else {
       let error = SystemCallError("write")
@@ -38,6 +36,19 @@ public struct PidFile: ~Copyable {
       throw .notWritable(error)
     }
     self.path = path
+  }
+
+  /// Makes a new file, and never opens one that is there: the directory may be another user's, who
+  /// put a link to a file of ours in its place.
+  private static func create(_ path: String) throws(PidFileError) -> FileDescriptor {
+    let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+    var number = unsafe clinux_open(path, flags, 0o644)
+    if number < 0 && errno == EEXIST {
+      SmallFile.remove(path)
+      number = unsafe clinux_open(path, flags, 0o644)
+    }
+    guard number >= 0 else { throw .notWritable(SystemCallError("open")) }
+    return FileDescriptor(owning: number)
   }
 
   deinit {

@@ -1,4 +1,5 @@
 // Listening sockets, on loopback and on paths.
+import Glibc
 import Testing
 
 @testable import Platform
@@ -31,11 +32,15 @@ import Testing
     #expect(Listener.resolve(host: "no such host.invalid", port: 80).isEmpty)
   }
 
-  @Test func unixSocketHasItsModeAndGoesWithItsOwner() throws {
+  @Test(arguments: [0o600, 0o666, 0o777, 0o750] as [UInt32])
+  func unixSocketHasItsModeAndGoesWithItsOwner(_ mode: UInt32) throws {
     let path = directory.path + "/s"
-    let listener = try Listener(unixPath: path, mode: 0o600, backlog: 5)
+    let listener = try Listener(unixPath: path, mode: mode, backlog: 5, owner: .current)
     #expect(listener.name == "unix:\(path)")
-    #expect(SmallFile.identity(path) != nil)
+    var info = stat()
+    #expect(unsafe lstat(path, &info) == 0)
+    #expect(info.st_mode & 0o777 == mode)
+    #expect(info.st_uid == Account.current.user)
     listener.removeFile()
     #expect(SmallFile.identity(path) == nil)
   }

@@ -1,4 +1,5 @@
 // The pid file: written whole, refused to a second server, taken from a dead one, removed.
+import Glibc
 import Testing
 
 @testable import Platform
@@ -43,6 +44,17 @@ import Testing
     try write("1\n")
     _ = consume file
     #expect(SmallFile.text(path, mostBytes: 32) == "1\n")
+  }
+
+  /// Root writes into a directory of the application's user, who guesses the temporary name.
+  @Test func aLinkInItsPlaceIsNotFollowed() throws {
+    let precious = directory.path + "/precious"
+    unsafe symlink(precious, "\(path).\(Process.id)")
+    try takeAndLeave()
+    #expect(SmallFile.identity(precious) == nil)
+    unsafe symlink(precious, path)
+    try takeAndLeave()
+    #expect(SmallFile.identity(precious) == nil)
   }
 
   @Test func saysWhereItCannotBeWritten() {
