@@ -10,6 +10,10 @@ public struct Account: Equatable, Sendable {
   public var user: UInt32
   /// Group id.
   public var group: UInt32
+  /// Home directory; the root directory where it has none.
+  public var home = "/"
+  /// Login shell.
+  public var shell = "/bin/sh"
 
   /// Whether this process may become somebody else.
   public static var isRoot: Bool { geteuid() == 0 }
@@ -17,9 +21,9 @@ public struct Account: Equatable, Sendable {
   /// The process's own account.
   public static var current: Account {
     let user = geteuid()
-    var entry: Account?
-    if let found = lookUp(user: "\(user)") { entry = found }
-    return Account(name: entry?.name ?? "\(user)", user: user, group: getegid())
+    var account = lookUp(user: "\(user)") ?? Account(name: "\(user)", user: user, group: 0)
+    account.group = getegid()
+    return account
   }
 
   /// The account called `user` (a name or a number), with its login group; nil where there is none.
@@ -29,9 +33,15 @@ public struct Account: Equatable, Sendable {
       guard let number = UInt32(user) else { return nil }
       return Account(name: user, user: number, group: number)
     }
-    return unsafe Account(
+    var account = unsafe Account(
       name: String(cString: entry.pointee.pw_name), user: entry.pointee.pw_uid,
       group: entry.pointee.pw_gid)
+    // Empty fields have the meaning of the defaults; passwd(5).
+    let home = unsafe String(cString: entry.pointee.pw_dir)
+    let shell = unsafe String(cString: entry.pointee.pw_shell)
+    if !home.isEmpty { account.home = home }
+    if !shell.isEmpty { account.shell = shell }
+    return account
   }
 
   /// The id of the group called `group` (a name or a number); nil where there is none.
@@ -39,6 +49,11 @@ public struct Account: Equatable, Sendable {
     if let number = UInt32(group) { return number }
     guard let entry = unsafe getgrnam(group) else { return nil }
     return unsafe entry.pointee.gr_gid
+  }
+
+  /// What a login sets in the environment; environ(7).
+  public var variables: [(name: String, value: String)] {
+    [("HOME", home), ("USER", name), ("LOGNAME", name), ("SHELL", shell)]
   }
 
   /// Becomes this account for good: supplementary groups, group, user.

@@ -41,7 +41,14 @@ struct MoldLauncher {
         try FileDescriptor.setKeptByExec(number, true)
       }
       if accessLog > 2 { try FileDescriptor.setKeptByExec(accessLog, true) }
-      try account?.become()
+      if let account {
+        let isAnotherUser = account.user != Account.current.user
+        try account.become()
+        // Libraries look for their files in HOME: root's must not be read, nor asked for.
+        if isAnotherUser {
+          for (name, value) in account.variables { Process.setEnvironment(name, value) }
+        }
+      }
     } catch {
       exit(.permission, "The application's process cannot be set up: \(error).")
     }
