@@ -25,9 +25,10 @@ extension Supervisor {
         generation: generation, listeners: listeners.map { $0.number },
         accessLog: logs.accessNumber, nowMs: nowMs)
     } catch {
-      ErrorLog.write(.error, "cannot start the mold: \(error)")
-      moldBackOff.died(readyForMs: nil, nowMs: nowMs)
-      if !hasServed { stop(.internalError, nowMs: nowMs) }
+      let reason = "its mold cannot be started (\(error))"
+      if hasServed { return newVersionFailed(because: reason, nowMs: nowMs) }
+      ErrorLog.write(.crit, "cannot start: \(reason)")
+      stop(.internalError, nowMs: nowMs)
     }
   }
 

@@ -2,9 +2,11 @@
 
 import os
 import re
+import resource
 import signal
 
 import pytest
+from harness import processes
 from harness.load import Load
 from harness.processes import wait_until
 from harness.versions import numbered, restart, version_served
@@ -132,6 +134,22 @@ def test_stop_during_a_restart(server, site):
     running.signal(signal.SIGHUP)
     running.wait_for_notification("RELOADING=1")
     running.stop()
+
+
+def test_restart_whose_mold_cannot_be_started(server, site):
+    """Said to systemd too, which would wait for the end of the reload otherwise."""
+    directory = site(numbered=numbered(1))
+    running = server("numbered", "--workers", 1, chdir=directory)
+    # One number is left, for what systemd is told; a channel takes two.
+    most = next(n for n in range(1000) if n not in processes.descriptors(running.pid)) + 1
+    limits = resource.prlimit(running.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(running.pid, resource.RLIMIT_NOFILE, (most, limits[1]))
+    running.signal(signal.SIGHUP)
+    running.wait_for_notification("RELOADING=1")
+    running.wait_for_notification("READY=1")
+    running.wait_for_log("old one keeps serving")
+    resource.prlimit(running.pid, resource.RLIMIT_NOFILE, limits)
+    restart(running, directory, 2)
 
 
 def test_reload_picks_up_a_change(server, site):
