@@ -35,12 +35,11 @@ public struct Account: Equatable, Sendable {
     }
     var account = unsafe Account(
       name: String(cString: entry.pointee.pw_name), user: entry.pointee.pw_uid,
-      group: entry.pointee.pw_gid)
-    // Empty fields have the meaning of the defaults; passwd(5).
-    let home = unsafe String(cString: entry.pointee.pw_dir)
-    let shell = unsafe String(cString: entry.pointee.pw_shell)
-    if !home.isEmpty { account.home = home }
-    if !shell.isEmpty { account.shell = shell }
+      group: entry.pointee.pw_gid, home: String(cString: entry.pointee.pw_dir),
+      shell: String(cString: entry.pointee.pw_shell))
+    // Empty fields stand for these; passwd(5).
+    if account.home.isEmpty { account.home = "/" }
+    if account.shell.isEmpty { account.shell = "/bin/sh" }
     return account
   }
 

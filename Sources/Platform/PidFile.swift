@@ -42,13 +42,13 @@ public struct PidFile: ~Copyable {
   /// put a link to a file of ours in its place.
   private static func create(_ path: String) throws(PidFileError) -> FileDescriptor {
     let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
-    var number = unsafe clinux_open(path, flags, 0o644)
-    if number < 0 && errno == EEXIST {
+    for isLast in [false, true] {
+      let number = unsafe clinux_open(path, flags, 0o644)
+      if number >= 0 { return FileDescriptor(owning: number) }
+      if isLast || errno != EEXIST { break }
       SmallFile.remove(path)
-      number = unsafe clinux_open(path, flags, 0o644)
     }
-    guard number >= 0 else { throw .notWritable(SystemCallError("open")) }
-    return FileDescriptor(owning: number)
+    throw .notWritable(SystemCallError("open"))
   }
 
   deinit {

@@ -70,8 +70,8 @@ static inline int clinux_o_tmpfile(void) { return O_TMPFILE; }
 static inline int clinux_mkostemp(char *name) { return mkostemp(name, O_CLOEXEC); }
 // ---- Processes: fork, exec, signals, descriptors in messages (process.c) ----
 
-/// fork(2), which Swift's Glibc module marks unavailable. The caller has one thread. The handlers of
-/// clinux_noop_signal and clinux_notify_signal work in this child as they do in its parent; in
+/// fork(2), which Swift's Glibc module marks unavailable. The caller has one thread. The handlers
+/// of clinux_noop_signal and clinux_notify_signal work in this child as they do in its parent; in
 /// children forked otherwise, by the application, signals have their default action.
 int clinux_fork(void);
 
