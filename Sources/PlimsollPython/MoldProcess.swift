@@ -58,7 +58,7 @@ enum MoldProcess {
     ProcessTitle.set("plimsoll: mold \(settings.title)", shortName: "plimsoll")
     // Ctrl-C and a stopping service manager signal the whole group; the supervisor decides.
     for signal in [
-      Signal.interrupt, Signal.terminate, Signal.hangUp, Signal.user1, Signal.user2,
+      Signal.interrupt, Signal.quit, Signal.terminate, Signal.hangUp, Signal.user1, Signal.user2,
     ] {
       Signal.doNothing(on: signal)
     }

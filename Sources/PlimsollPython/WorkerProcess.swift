@@ -39,7 +39,9 @@ struct WorkerProcess {
   private func takeSignals(_ stopSignal: Int32) {
     Signal.notify(stopSignal, on: Signal.terminate)
     // Not ignored: ignored signals would stay so in programs that the application starts.
-    for signal in [Signal.interrupt, Signal.hangUp, Signal.user1, Signal.user2] {
+    for signal in [
+      Signal.interrupt, Signal.quit, Signal.hangUp, Signal.user1, Signal.user2,
+    ] {
       Signal.doNothing(on: signal)
     }
     Signal.ignore(Signal.pipe)

@@ -3,6 +3,7 @@
 import os
 import signal
 
+import pytest
 from harness.processes import wait_until
 
 FORKING = """
@@ -36,7 +37,8 @@ def ended_by(number):
 
 
 def all_ends():
-    numbers = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2]
+    numbers = [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1,
+               signal.SIGUSR2]
     return [terminated()] + [ended_by(number) for number in numbers]
 
 
@@ -49,8 +51,8 @@ def application(environ, start_response):
     return [" ".join(str(int(code if code is not None else 99)) for code in ends).encode()]
 """
 
-ENDS = [-signal.SIGTERM, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, -signal.SIGUSR1,
-        -signal.SIGUSR2]
+ENDS = [-signal.SIGTERM, -signal.SIGTERM, -signal.SIGINT, -signal.SIGQUIT, -signal.SIGHUP,
+        -signal.SIGUSR1, -signal.SIGUSR2]
 
 
 def test_signals_end_forked_children_of_a_request(server, site):
@@ -69,12 +71,13 @@ def test_signals_end_forked_children_of_the_import(server, site):
     assert [int(code) for code in running.get("/").text.split()] == ENDS
 
 
-def test_signals_to_the_whole_group_stop_the_server_once(server):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+def test_signals_to_the_whole_group_stop_the_server_once(server, number):
     """Ctrl-C reaches molds and workers too: they wait for what the supervisor says."""
     running = server("hello:application", "--workers", 2)
-    os.killpg(running.pid, signal.SIGINT)
+    os.killpg(running.pid, number)
     assert running.wait() == 0
-    assert "SIGINT" in running.log_text()
+    assert signal.Signals(number).name in running.log_text()
     assert "killed by" not in running.log_text()
 
 
