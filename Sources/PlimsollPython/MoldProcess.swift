@@ -9,8 +9,9 @@ internal import Server
 
 /// The mold: one thread, serves nobody, holds the GIL all its life.
 ///
-/// Loading happens with the garbage collector off; then everything is frozen, so that the workers'
-/// collections do not write to the pages they share with the mold and with each other.
+/// What is loaded is frozen, so that the workers' collections do not write to the pages they share
+/// with the mold and with each other. While it is loaded the garbage collector is as Python has it:
+/// an application that turns it off, or sets its thresholds, finds it so ever after.
 enum MoldProcess {
   /// What stays the same for the mold and every worker.
   struct Context {
@@ -69,11 +70,9 @@ enum MoldProcess {
   private static func load(
     _ settings: ServerSettings, _ control: borrowing ControlChannel, _ gil: borrowing GIL
   ) -> WSGIApplication {
-    PyGC_Disable()
     do {
       let application = try ApplicationLoader.load(settings: settings, gil)
       Interpreter.freezeCollector(gil)
-      PyGC_Enable()
       Process.trimHeap()
       // What is in the buffers now would be written again by every worker.
       Interpreter.flushStandardStreams(gil)

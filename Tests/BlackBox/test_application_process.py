@@ -59,6 +59,47 @@ def test_group(server, system_python, readable_copy):
     assert process_of(running)["gid"] == grp.getgrnam("daemon").gr_gid
 
 
+def test_environment_of_the_user(server, system_python, readable_copy):
+    """HOME and the like are not root's; what --env says goes first."""
+    import pwd
+
+    stage, apps = readable_copy
+    options = ("environment:application", "--workers", 1, "--user", "nobody")
+    more = dict(python=system_python, chdir=apps, stage=stage, HOME="/root", USER="root",
+                LOGNAME="root", SHELL="/bin/root")
+    entry = pwd.getpwnam("nobody")
+    found = process_of(server(*options, **more))["os.environ"]
+    assert (found["HOME"], found["SHELL"]) == (entry.pw_dir, entry.pw_shell)
+    assert found["USER"] == found["LOGNAME"] == "nobody"
+    found = process_of(server(*options, "--env", "HOME=/srv/site", **more))["os.environ"]
+    assert found["HOME"] == "/srv/site" and found["USER"] == "nobody"
+    # Whoever stays who he is keeps what he has.
+    found = process_of(server(*options[:3], **more))["os.environ"]
+    assert found["HOME"] == "/root" and found["SHELL"] == "/bin/root"
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [("pass", ["True", "default"]), ("gc.disable()", ["False", "default"]),
+     ("gc.set_threshold(5000, 20, 30)", ["True", "(5000, 20, 30)"]),
+     ("gc.set_threshold(0)", ["True", "off"])])
+def test_garbage_collector_stays_as_the_application_set_it(server, site, statement, expected):
+    source = f"import gc\nDEFAULT = gc.get_threshold()\n{statement}\n"
+    source += "def application(e, s):\n    s('200 OK', [('Content-Type', 'text/plain')])\n"
+    source += "    return [f'{gc.isenabled()} {DEFAULT} {gc.get_threshold()}'.encode()]\n"
+    running = server("collecting", "--workers", 1, chdir=site(collecting=source))
+    enabled, rest = running.get("/").text.split(" ", 1)
+    default, now = rest.removesuffix(")").split(") (")
+    now = f"({now})"
+    assert enabled == expected[0]
+    if expected[1] == "off":
+        assert now.startswith("(0, ")
+    elif expected[1] == "default":
+        assert now == f"{default})" and not now.startswith("(0, ")
+    else:
+        assert now == expected[1]
+
+
 def test_umask(server):
     running = server("environment:application", "--workers", 1, "--umask", "027")
     assert process_of(running)["umask"] == 0o027
