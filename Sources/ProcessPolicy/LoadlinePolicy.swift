@@ -136,7 +136,8 @@ public struct LoadlinePolicy: Equatable, Sendable {
     }
     state.peakWanted = max(state.peakWanted, wanted)
     guard nowMs - since >= Self.hysteresisMs, census.loading == 0 else { return [] }
-    let surplus = census.serving.count - state.peakWanted
+    // Less than nothing where some died since the peak.
+    let surplus = max(0, census.serving.count - state.peakWanted)
     state.surplusSinceMs = nowMs
     state.peakWanted = wanted
     return coldest(census.serving).prefix((surplus + 1) / 2).map { .endGracefully(slot: $0) }

@@ -100,9 +100,11 @@ struct LoadlineSimulation {
     for slot in processes.keys.sorted() {
       guard var process = processes[slot], process.leavesMs == nil, nowMs >= process.readyMs
       else { continue }
-      process.busy = min(left, policy.settings.threadsPerProcess)
-      left -= process.busy
-      if process.busy > 0 { process.lastUsedMs = nowMs }
+      let busy = min(left, policy.settings.threadsPerProcess)
+      // Long requests: a busy process may have begun its last one before an idle one did.
+      if busy > process.busy { process.lastUsedMs = nowMs }
+      process.busy = busy
+      left -= busy
       processes[slot] = process
     }
     waiting = left
@@ -158,8 +160,8 @@ struct LoadlineSimulation {
     }
   }
 
-  private mutating func check(_ holds: Bool, _ what: @autoclosure () -> String) {
-    if !holds { failures.append("at \(nowMs) ms: \(what())") }
+  private mutating func check(_ holds: Bool, _ what: String) {
+    if !holds { failures.append("at \(nowMs) ms: \(what)") }
   }
 }
 
@@ -169,14 +171,14 @@ struct LoadlineSimulation {
     if let text = ProcessInfo.processInfo.environment["PLIMSOLL_SEED"], let seed = UInt64(text) {
       return [seed]
     }
-    return Array(1...40) + [UInt64.random(in: 0...UInt64(UInt32.max))]
+    return Array(1...12) + [UInt64.random(in: 0...UInt64(UInt32.max))]
   }()
 
   @Test(arguments: seeds, [false, true])
   func promisesHold(seed: UInt64, crashes: Bool) {
     print("loadline simulation: PLIMSOLL_SEED=\(seed)\(crashes ? ", with crashes" : "")")
     var simulation = LoadlineSimulation(seed: seed, crashes: crashes)
-    simulation.run(steps: 4000)
+    simulation.run(steps: 2000)
     #expect(
       simulation.failures.isEmpty,
       "PLIMSOLL_SEED=\(seed): \(simulation.failures.prefix(5))")

@@ -83,6 +83,14 @@ import Testing
     #expect(actions.compactMap(\.ended) == [7])
   }
 
+  @Test func nothingEndsWhereSomeDiedSinceThePeak() {
+    var policy = policy()
+    _ = policy.decide(PolicyTick(nowMs: 0, processes: processes(8)))
+    _ = policy.decide(PolicyTick(nowMs: 1000, processes: processes(8, busy: 6)))
+    let left = processes(4)
+    #expect(policy.decide(PolicyTick(nowMs: Self.windowMs, processes: left)).isEmpty)
+  }
+
   @Test func theMostRecentlyUsedAndTheBusyStay() {
     var policy = policy()
     var all = processes(4)
@@ -163,7 +171,7 @@ import Testing
     _ = policy.decide(
       PolicyTick(nowMs: 0, reaped: [ReapedProcess(slot: 0, exit: .signaled)], processes: []))
     let survivor = ProcessSnapshot(slot: 0, state: .ready, startedMs: 500)
-    // The minimum is filled one by one, so no room is made here.
+    // From this tick on it is seen to live; what the policy starts meanwhile is left out here.
     _ = policy.decide(PolicyTick(nowMs: 5000, processes: [survivor], usableCores: 9))
     let actions = policy.decide(
       PolicyTick(nowMs: 5000 + aliveMs, processes: [survivor], usableCores: 9))

@@ -2,10 +2,10 @@ import ProcessPolicy
 import Testing
 
 @Suite struct SettingsCorrectionTests {
-  typealias Field = WritableKeyPath<ApacheSettings, Int>
+  typealias Field = any WritableKeyPath<ApacheSettings, Int> & Sendable
 
   /// A value, what is used in its place, and the directive that the message names; nil for none.
-  struct Rule: CustomTestStringConvertible {
+  struct Rule: Sendable, CustomTestStringConvertible {
     let base: ApacheSettings
     let field: Field
     let written: Int
@@ -31,43 +31,45 @@ import Testing
 
   static let preforkRules: [Rule] = {
     let prefork = ApacheSettings.stockPrefork
-    return
-      rules(
-        prefork, \.serverLimit, "ServerLimit",
-        [(199_999, 199_999), (200_000, 200_000), (200_001, 200_000)])
-      + rules(
-        prefork, \.maxRequestWorkers, "MaxRequestWorkers",
-        [(-1, 1), (0, 1), (1, 1), (2, 2), (255, 255), (256, 256), (257, 256)])
-      + rules(prefork, \.startServers, "StartServers", [(-1, 1), (0, 1), (1, 1), (2, 2)])
-      + rules(
-        prefork, \.minSpareServers, "MinSpareServers", [(-1, 1), (0, 1), (1, 1), (2, 2)])
-      + rules(
-        prefork, \.maxSpareServers, "MaxSpareServers",
-        [(.min, 6), (4, 6), (5, 6), (6, 6), (7, 7), (.max, .max)])
-      + rules(
-        prefork, \.maxConnectionsPerChild, "MaxConnectionsPerChild", [(-1, 0), (0, 0), (1, 1)])
+    var all = rules(
+      prefork, \.serverLimit, "ServerLimit",
+      [(199_999, 199_999), (200_000, 200_000), (200_001, 200_000)])
+    all += rules(
+      prefork, \.maxRequestWorkers, "MaxRequestWorkers",
+      [(-1, 1), (0, 1), (1, 1), (2, 2), (255, 255), (256, 256), (257, 256)])
+    all += rules(prefork, \.startServers, "StartServers", [(-1, 1), (0, 1), (1, 1), (2, 2)])
+    all += rules(
+      prefork, \.minSpareServers, "MinSpareServers", [(-1, 1), (0, 1), (1, 1), (2, 2)])
+    all += rules(
+      prefork, \.maxSpareServers, "MaxSpareServers",
+      [(.min, 6), (4, 6), (5, 6), (6, 6), (7, 7), (.max, .max)])
+    all += rules(
+      prefork, \.maxConnectionsPerChild, "MaxConnectionsPerChild", [(-1, 0), (0, 0), (1, 1)])
+    return all
   }()
 
-  static let threadedRules: [Rule] = [ApacheSettings.stockWorker, .stockEvent].flatMap { base in
+  static let threadedRules: [Rule] = threadedRules(.stockWorker) + threadedRules(.stockEvent)
+
+  static func threadedRules(_ base: ApacheSettings) -> [Rule] {
     let most = base.mpm == .event ? 100_000 : 20_000
-    return
-      rules(
-        base, \.serverLimit, "ServerLimit",
-        [(19_999, 19_999), (20_000, 20_000), (20_001, 20_000)])
-      + rules(
-        base, \.threadLimit, "ThreadLimit",
-        [(most - 1, most - 1), (most, most), (most + 1, most)])
-      + rules(
-        base, \.maxRequestWorkers, "MaxRequestWorkers",
-        [
-          (0, 25), (24, 25), (25, 25), (26, 25), (49, 25), (50, 50), (51, 50), (399, 375),
-          (400, 400), (401, 400), (424, 400), (425, 400),
-        ])
-      + rules(base, \.startServers, "StartServers", [(-1, 1), (0, 1), (1, 1), (2, 2)])
-      + rules(base, \.minSpareThreads, "MinSpareThreads", [(-1, 1), (0, 1), (1, 1), (2, 2)])
-      + rules(
-        base, \.maxSpareThreads, "MaxSpareThreads",
-        [(0, 51), (49, 51), (50, 51), (51, 51), (52, 52)])
+    var all = rules(
+      base, \.serverLimit, "ServerLimit",
+      [(19_999, 19_999), (20_000, 20_000), (20_001, 20_000)])
+    all += rules(
+      base, \.threadLimit, "ThreadLimit",
+      [(most - 1, most - 1), (most, most), (most + 1, most)])
+    all += rules(
+      base, \.maxRequestWorkers, "MaxRequestWorkers",
+      [
+        (0, 25), (24, 25), (25, 25), (26, 25), (49, 25), (50, 50), (51, 50), (399, 375),
+        (400, 400), (401, 400), (424, 400), (425, 400),
+      ])
+    all += rules(base, \.startServers, "StartServers", [(-1, 1), (0, 1), (1, 1), (2, 2)])
+    all += rules(base, \.minSpareThreads, "MinSpareThreads", [(-1, 1), (0, 1), (1, 1), (2, 2)])
+    all += rules(
+      base, \.maxSpareThreads, "MaxSpareThreads",
+      [(0, 51), (49, 51), (50, 51), (51, 51), (52, 52)])
+    return all
   }
 
   @Test(arguments: preforkRules + threadedRules)

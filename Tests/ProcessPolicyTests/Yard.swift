@@ -47,6 +47,7 @@ struct Yard {
 
   mutating func set(_ slot: Int, _ state: ProcessState) {
     let isBusy = !state.isSpare && !state.isLeaving
+    let threads = threads
     processes[slot]?.state = state
     processes[slot]?.busyThreads = isBusy ? threads : 0
     processes[slot]?.idleThreads = state == .ready ? threads : 0
