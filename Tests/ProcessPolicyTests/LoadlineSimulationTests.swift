@@ -108,6 +108,13 @@ struct LoadlineSimulation {
       processes[slot] = process
     }
     waiting = left
+    // A short request came and went between two ticks, and nobody saw it.
+    if Bool.random(using: &random),
+      let slot = processes.keys.sorted().randomElement(using: &random),
+      let process = processes[slot], process.leavesMs == nil, nowMs >= process.readyMs
+    {
+      processes[slot]?.lastUsedMs = nowMs
+    }
   }
 
   private func snapshots() -> [ProcessSnapshot] {
