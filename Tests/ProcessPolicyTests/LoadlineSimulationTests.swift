@@ -50,7 +50,8 @@ struct LoadlineSimulation {
     let most = Int.random(in: 1...40, using: &random)
     policy = LoadlinePolicy(
       settings: LoadlineSettings(
-        minProcesses: Int.random(in: 1...most, using: &random), maxProcesses: most,
+        // Mostly 1, where the last processes may end.
+        minProcesses: max(1, Int.random(in: -2 * most...most, using: &random)), maxProcesses: most,
         threadsPerProcess: Int.random(in: 1...8, using: &random)))
     cores = Int.random(in: 1...8, using: &random)
   }
