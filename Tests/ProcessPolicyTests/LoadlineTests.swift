@@ -109,6 +109,19 @@ import Testing
       policy.decide(PolicyTick(nowMs: Self.windowMs, processes: last)).compactMap(\.ended) == [1])
   }
 
+  /// The only idle process is the warmest: it stays, though one would be enough.
+  @Test(arguments: [(8, []), (9, []), (10, [1])] as [(Int64, [Int])])
+  func theWarmestStaysEvenWhereItIsTheOnlyIdleOne(busyUsedMs: Int64, ended: [Int]) {
+    var policy = policy(threads: 8)
+    var all = processes(2, busy: 1)
+    all[0].lastUsedMs = busyUsedMs
+    all[1].lastUsedMs = 9
+    if busyUsedMs == 9 { all[1].slot = 0; all[0].slot = 1 }
+    _ = policy.decide(PolicyTick(nowMs: 0, processes: all))
+    let actions = policy.decide(PolicyTick(nowMs: Self.windowMs, processes: all))
+    #expect(actions.compactMap(\.ended) == ended)
+  }
+
   @Test func nothingEndsWhileSomethingLoads() {
     var policy = policy()
     var all = processes(8)
