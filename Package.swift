@@ -54,6 +54,7 @@ let package = Package(
     room("StaticFiles", ["HTTP1", "Platform", "Bytes"]),
     // Pure rooms.
     room("AccessLog", ["HTTP1", "Bytes"]),
+    room("ProcessPolicy"),
     room("Configuration", ["AccessLog", "Bytes"]),
     room("HTTP1", ["Bytes"]),
     room("Bytes"),
@@ -70,6 +71,7 @@ let package = Package(
     tests("Bytes", ["Bytes"]),
     tests("HTTP1", ["HTTP1", "Bytes"]),
     tests("Configuration", ["Configuration"]),
+    tests("ProcessPolicy", ["ProcessPolicy"]),
     tests("AccessLog", ["AccessLog", "HTTP1", "Bytes"]),
     tests("StaticFiles", ["StaticFiles", "HTTP1", "Platform", "Bytes"]),
     tests("Control", ["Control", "Platform"]),

@@ -35,6 +35,7 @@ struct Room {
   /// Every room, from the bottom up: a room imports only rooms that stand above it in this list.
   static let all = [
     Room("Bytes", .pure),
+    Room("ProcessPolicy", .pure),
     Room("HTTP1", .pure, ["Bytes"]),
     Room("AccessLog", .pure, ["HTTP1", "Bytes"]),
     Room("Configuration", .pure, ["AccessLog", "Bytes"]),

@@ -1,0 +1,199 @@
+// LoadlinePolicy: as many processes as the demand needs, and no snowball. Pure.
+
+/// Bounds of the loadline policy.
+public struct LoadlineSettings: Equatable, Sendable {
+  /// Processes kept even without any demand; at least 1, default 1.
+  public let minProcesses: Int
+  /// Processes alive at most, those that are ending included.
+  public let maxProcesses: Int
+  /// Threads that a process runs the application in; default 1.
+  public let threadsPerProcess: Int
+
+  /// Bounds; numbers below 1 count as 1, a minimum above the maximum as the maximum.
+  public init(minProcesses: Int = 1, maxProcesses: Int, threadsPerProcess: Int = 1) {
+    self.maxProcesses = max(1, maxProcesses)
+    self.minProcesses = min(max(1, minProcesses), self.maxProcesses)
+    self.threadsPerProcess = max(1, threadsPerProcess)
+  }
+}
+
+/// The default policy, without its memory half: processes follow the demand.
+///
+/// Demand is the number of busy handlers plus the connections that wait for one.
+///
+/// 1. A process that loads counts as capacity, also where it imports the application inside its
+///    first request: what was started is never started again.
+/// 2. At most as many processes load at once as there are cores: loading costs CPU time, and more
+///    of them would only be ready later.
+/// 3. A process ends only after the demand could do without it for ``hysteresisMs``, measured by
+///    the highest demand of that time, and never while another loads. Then half of what is too
+///    much ends, so that after a peak the server comes down in a few steps.
+/// 4. Only idle processes end, and never the most recently used one: its caches are the warmest.
+/// 5. After early deaths the next start waits, twice as long each time, and is the only one until
+///    a process has proved itself.
+public struct LoadlinePolicy: Equatable, Sendable {
+  /// How long too much capacity is kept, ms.
+  public static let hysteresisMs: Int64 = 30_000
+  /// Handlers kept free beyond the demand, so that the next request finds one.
+  public static let spareHandlers = 1
+  /// Least time between two lines that say that the maximum is reached, ms.
+  public static let reportEveryMs: Int64 = 600_000
+
+  /// Bounds.
+  public let settings: LoadlineSettings
+  /// What the policy remembers.
+  public private(set) var state = State()
+
+  /// What is carried from one tick to the next.
+  public struct State: Equatable, Sendable {
+    /// Since when there is too much capacity, ms; nil where there is not.
+    var surplusSinceMs: Int64?
+    /// Most processes that were needed since then.
+    var peakWanted = 0
+    var backOff = CrashBackOff()
+    var lastFailureMs: Int64 = 0
+    /// Since when a process that was started after the last failure is ready, ms.
+    var provingSinceMs: Int64?
+    var lastReportMs: Int64?
+  }
+
+  /// A policy that remembers nothing yet.
+  public init(settings: LoadlineSettings) { self.settings = settings }
+
+  /// The processes, counted.
+  private struct Census {
+    /// All slots with a process.
+    var taken: Set<Int> = []
+    /// Of this generation and not leaving: what counts as capacity.
+    var serving: [ProcessSnapshot] = []
+    var loading = 0
+    /// Busy handlers and waiting connections.
+    var demand = 0
+
+    init(_ tick: PolicyTick) {
+      demand = max(0, tick.waitingConnections)
+      for process in tick.occupied {
+        taken.insert(process.slot)
+        guard !process.state.isLeaving, process.generation == tick.generation else { continue }
+        serving.append(process)
+        loading += process.isLoaded ? 0 : 1
+        demand += max(0, process.busyThreads)
+      }
+    }
+  }
+
+  /// What to do now. Call it often, every 100 ms for example, and at once when a child was reaped.
+  ///
+  /// Processes of another generation are neither capacity nor ended here: a restart is the
+  /// supervisor's.
+  public mutating func decide(_ tick: PolicyTick) -> [ProcessAction] {
+    let census = Census(tick)
+    var actions = noteDeaths(tick, census)
+    let needed = wanted(demand: census.demand)
+    let wanted = min(max(needed, settings.minProcesses), settings.maxProcesses)
+    if census.serving.count < wanted {
+      state.surplusSinceMs = nil
+      let slots = slotsToFill(wanted - census.serving.count, tick, census)
+      if !slots.isEmpty { actions.append(.spawn(slots: slots)) }
+    } else if census.serving.count > wanted {
+      actions += shrink(to: wanted, tick.nowMs, census)
+    } else {
+      state.surplusSinceMs = nil
+    }
+    if needed > settings.maxProcesses {
+      actions += reportMaximum(demand: census.demand, nowMs: tick.nowMs)
+    }
+    return actions
+  }
+
+  /// Processes for so much demand, without regard to the bounds.
+  func wanted(demand: Int) -> Int {
+    let handlers = demand + Self.spareHandlers
+    return (handlers + settings.threadsPerProcess - 1) / settings.threadsPerProcess
+  }
+
+  // MARK: growing
+
+  private func slotsToFill(_ missing: Int, _ tick: PolicyTick, _ census: Census) -> [Int] {
+    let isFailing = state.backOff.failures > 0
+    if isFailing, tick.nowMs < state.backOff.notBeforeMs { return [] }
+    let loadable = isFailing ? 1 : max(1, tick.usableCores)
+    let count = min(
+      missing, loadable - census.loading, settings.maxProcesses - census.taken.count)
+    guard count > 0 else { return [] }
+    return Array((0...).lazy.filter { !census.taken.contains($0) }.prefix(count))
+  }
+
+  // MARK: shrinking
+
+  private mutating func shrink(
+    to wanted: Int, _ nowMs: Int64, _ census: Census
+  ) -> [ProcessAction] {
+    guard let since = state.surplusSinceMs else {
+      state.surplusSinceMs = nowMs
+      state.peakWanted = wanted
+      return []
+    }
+    state.peakWanted = max(state.peakWanted, wanted)
+    guard nowMs - since >= Self.hysteresisMs, census.loading == 0 else { return [] }
+    // Less than nothing where some died since the peak.
+    let surplus = max(0, census.serving.count - state.peakWanted)
+    state.surplusSinceMs = nowMs
+    state.peakWanted = wanted
+    return coldest(census.serving).prefix((surplus + 1) / 2).map { .endGracefully(slot: $0) }
+  }
+
+  /// Slots of idle processes, the least recently used first, without the most recently used of
+  /// all; of those used at the same time the highest slot goes first.
+  private func coldest(_ serving: [ProcessSnapshot]) -> [Int] {
+    let warmestFirst = serving.sorted {
+      $0.lastUsedMs == $1.lastUsedMs ? $0.slot < $1.slot : $0.lastUsedMs > $1.lastUsedMs
+    }
+    return warmestFirst.dropFirst().reversed()
+      .filter { $0.isLoaded && $0.busyThreads == 0 }
+      .map(\.slot)
+  }
+
+  // MARK: deaths and messages
+
+  private mutating func noteDeaths(_ tick: PolicyTick, _ census: Census) -> [ProcessAction] {
+    guard let child = tick.reaped.first(where: CrashBackOff.isEarly) else {
+      noteProof(tick.nowMs, census)
+      return []
+    }
+    state.provingSinceMs = nil
+    state.lastFailureMs = tick.nowMs
+    state.backOff.failed(nowMs: tick.nowMs)
+    let failures = state.backOff.failures
+    let text =
+      "the process in slot \(child.slot) "
+      + (child.readyForMs.map { "died \($0) ms after it was ready" } ?? "died before it was ready")
+      + (failures > 1 ? ", the \(failures)th early death in a row" : "")
+      + ": the next start waits \(CrashBackOff.delayMs(failures: failures)) ms; the lines above "
+      + "say why it died"
+    return [.log(PolicyMessage(.warning, text))]
+  }
+
+  /// After a failure: whether a process has lived long enough to trust the next ones.
+  private mutating func noteProof(_ nowMs: Int64, _ census: Census) {
+    guard state.backOff.failures > 0 else { return }
+    guard census.serving.contains(where: { $0.isLoaded && $0.startedMs >= state.lastFailureMs })
+    else {
+      state.provingSinceMs = nil
+      return
+    }
+    let since = state.provingSinceMs ?? nowMs
+    state.provingSinceMs = since
+    if nowMs - since >= CrashBackOff.provenMs { state.backOff.recovered() }
+  }
+
+  private mutating func reportMaximum(demand: Int, nowMs: Int64) -> [ProcessAction] {
+    if let last = state.lastReportMs, nowMs - last < Self.reportEveryMs { return [] }
+    state.lastReportMs = nowMs
+    let handlers = settings.maxProcesses * settings.threadsPerProcess
+    let text =
+      "\(demand) requests run or wait, and the \(settings.maxProcesses) processes that are "
+      + "allowed have \(handlers) handlers: allow more processes or threads, or let requests wait"
+    return [.log(PolicyMessage(.warning, text))]
+  }
+}
