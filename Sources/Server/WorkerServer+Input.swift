@@ -33,8 +33,8 @@ extension WorkerServer {
     for position in listeners.indices { take(position, share: .max) }
   }
 
-  /// Stops accepting while no handler is free. A connection that this process was woken for is still
-  /// in the batch of events, and taken when its turn comes.
+  /// Stops accepting while no handler is free. A connection that this process was woken for is
+  /// still in the batch of events, and taken when its turn comes.
   func leaveListeners() {
     guard isListening else { return }
     isListening = false

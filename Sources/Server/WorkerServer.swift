@@ -165,8 +165,8 @@ internal import Synchronization
     }
   }
 
-  /// Standard output is the process's own: closing it at a change of logs would give its number, and
-  /// what the application prints, to the next connection.
+  /// Standard output is the process's own: closing it at a change of logs would give its number,
+  /// and what the application prints, to the next connection.
   private static func logDescriptor(_ number: Int32) throws(SystemCallError) -> FileDescriptor {
     number <= 2 ? try FileDescriptor.duplicate(of: number) : FileDescriptor(owning: number)
   }

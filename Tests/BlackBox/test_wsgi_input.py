@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import time
 
 import pytest
 from harness.processes import wait_until
@@ -230,3 +231,58 @@ def test_uploads_that_arrive_while_every_handler_is_busy(server, gate, threads, 
         assert upload.read_response().body == b"plain"
     for blocker in blockers:
         assert blocker.read_response().body == b"passed"
+
+
+def test_upload_completed_while_busy_after_a_static_file(server, gate, tmp_path):
+    """Whether a request is for the application is decided by its own head, not the one before."""
+    (tmp_path / "s.txt").write_text("static")
+    running = server(
+        "busy:application", "--workers", 1, "--threads", 1, "--static", f"/static={tmp_path}"
+    )
+    closed = gate()
+    busy, upload, file, posted = (running.connect() for _ in range(4))
+    busy.send(b"GET /gate HTTP/1.1\r\nHost: x\r\nX-Gate: " + closed.path.encode() + b"\r\n\r\n")
+    closed.wait_for_visitor()
+    upload.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n" + b"z" * 97)
+    posted.send(b"POST /static/s.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na")
+    upload.wait_until_consumed()
+    posted.wait_until_consumed()
+    assert file.request("GET", "/static/s.txt").body == b"static"
+    upload.send(b"zzz")
+    posted.send(b"bc")
+    assert posted.read_response().status == 405
+    closed.open()
+    assert busy.read_response().body == b"passed"
+    assert upload.read_response().body == b"z" * 100
+
+
+def test_response_survives_a_body_that_is_not_read(server):
+    """With `Connection: close` as well, the rest of the body is read before the socket is closed."""
+    running = server("busy:application", "--workers", 1, "--threads", 1)
+    for _ in range(5):
+        with running.connect() as connection:
+            connection.send(
+                b"POST /large?200000 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                b"Expect: 100-continue\r\nContent-Length: 3000000\r\n\r\n"
+            )
+            connection.send_as_far_as_possible(b"y" * 3_000_000)
+            assert connection.read_response().body == b"x" * 200_000
+
+
+def test_clients_that_make_a_handler_wait_do_not_get_the_worker_killed(server):
+    """They have time limits of their own; `--timeout` is for the application."""
+    running = server("busy:application", "--workers", 1, "--threads", 3, "--timeout", 1)
+    workers = running.worker_pids()
+    reader = running.connect(receive_buffer=4096)
+    reader.send(b"GET /stream?3000000 HTTP/1.1\r\nHost: x\r\n\r\n")
+    writer = running.connect()
+    writer.send(
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+    )
+    assert writer.read_head().status == 100
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        assert running.get("/sleep?200").body == b"200"
+    assert running.worker_pids() == workers
+    writer.send(b"12345")
+    assert writer.read_response().body == b"12345"
