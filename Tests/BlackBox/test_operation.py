@@ -1,15 +1,20 @@
 """Operating the server: stopping it, what it tells of itself, and how work is shared out."""
 
 import contextlib
+import fcntl
+import os
+import pty
 import re
 import signal
+import struct
 import sys
+import termios
 import time
 
 import pytest
-from harness import processes
+from harness import processes, serving
 from harness.versions import numbered
-from harness.wire import Truncated, request_bytes
+from harness.wire import Connection, Truncated, request_bytes
 
 # Stopping.
 
@@ -230,3 +235,31 @@ def test_busy_worker_leaves_connections_to_an_idle_one(server, gate):
             assert running.request(target="/single", timeout=5).body == b"single"
         held.open()
         assert first.read_response().body == b"passed"
+
+
+def test_resizing_the_terminal_does_not_stop_the_server():
+    """The kernel sends WINCH then; only one that somebody sends is a graceful stop."""
+    port = serving.free_port()
+    words = [
+        os.path.join(serving.STAGE, "bin", "plimsoll"), "serve", "busy:application", "--chdir",
+        str(serving.APPS), "--bind", f"127.0.0.1:{port}", "--workers", "1",
+        "--python", sys.executable,
+    ]
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execv(words[0], words)
+    said = b""
+    try:
+        while b"serving busy:application at" not in said:
+            said += os.read(terminal, 4096)
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+        with Connection(("127.0.0.1", port)) as connection:
+            for _ in range(20):
+                assert connection.request("GET", "/plain").body == b"plain"
+        os.kill(process, signal.SIGTERM)
+        while b"stopped" not in said:
+            said += os.read(terminal, 4096)
+        assert b"SIGWINCH" not in said
+        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    finally:
+        os.close(terminal)

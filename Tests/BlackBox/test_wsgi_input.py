@@ -257,7 +257,7 @@ def test_upload_completed_while_busy_after_a_static_file(server, gate, tmp_path)
 
 
 def test_response_survives_a_body_that_is_not_read(server):
-    """With `Connection: close` as well, the rest of the body is read before the socket is closed."""
+    """With `Connection: close` as well, the body is read before the socket is closed."""
     running = server("busy:application", "--workers", 1, "--threads", 1)
     for _ in range(5):
         with running.connect() as connection:
