@@ -161,8 +161,7 @@ def test_access_log_that_cannot_be_written_is_said_once(server):
     running = server("busy:application", "--workers", 1, "--access-logfile", "/dev/full")
     running.get("/plain")
     running.wait_for_log(r"access log cannot be written \(No space left on device\)")
-    logged = running.log_text()
     for _ in range(3):
         assert running.get("/plain").body == b"plain"
     running.stop()
-    assert running.log_text().count("access log cannot be written") == logged.count("cannot be written")
+    assert running.log_text().count("access log cannot be written") == 1
