@@ -6,6 +6,8 @@ internal import Glibc
 public enum PidFileError: Error, Equatable {
   /// A live process of ours holds it.
   case held(by: Int32)
+  /// Something is there that no server wrote; it is left as it is.
+  case notOurs
   /// The file cannot be written.
   case notWritable(SystemCallError)
 }
@@ -17,10 +19,16 @@ public struct PidFile: ~Copyable {
 
   /// Writes this process's pid, atomically: to a temporary file next to it, then rename(2).
   ///
-  /// A file left behind by a dead process, or by one that is not called plimsoll, is replaced.
+  /// A file left behind by a dead process, or by one that is not called plimsoll, is replaced; one
+  /// that holds anything but a number is not.
   public init(_ path: String) throws(PidFileError) {
     if let holder = Self.holder(path), holder != getpid(), Self.isAlive(holder) {
       throw .held(by: holder)
+    }
+    if let text = SmallFile.text(path, mostBytes: 32), Self.holder(path) == nil,
+      !text.allSatisfy(\.isWhitespace)
+    {
+      throw .notOurs
     }
     let temporary = "\(path).\(getpid())"
     let file = try Self.create(temporary)

@@ -99,6 +99,11 @@ extension Supervisor {
           .permission,
           "A server (pid \(pid)) runs already with the pid file "
             + "\(settings.pidFile); stop it, or choose another file with --pid.")
+      case .notOurs:
+        throw StartFailure(
+          .permission,
+          "\(settings.pidFile) (--pid) is there already and holds no process id, so it is left "
+            + "alone; remove it, or choose another file.")
       case .notWritable(let cause):
         throw StartFailure(
           .permission,

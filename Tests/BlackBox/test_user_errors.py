@@ -521,3 +521,14 @@ def test_temporary_directory_is_useless(kind, readable_copy, system_python):
     assert code == USAGE
     if kind == "unwritable":
         complaint(text, str(place), "Permission denied")
+
+
+def test_pid_file_is_not_put_over_something_else(site, tmp_path):
+    (tmp_path / "victim.py").write_text("precious = True\n")
+    code, text = serve(
+        "mysite", "--pid", tmp_path / "victim.py",
+        chdir=site(mysite="def application(environ, start_response): pass"),
+    )
+    assert "--pid" in complaint(text, "victim.py", "no process id")
+    assert code == PERMISSION
+    assert (tmp_path / "victim.py").read_text() == "precious = True\n"
