@@ -33,9 +33,18 @@ import Testing
     try takeAndLeave()
   }
 
-  @Test(arguments: ["", "abc", "-5\n", "0\n"]) func rubbishIsReplaced(_ text: String) throws {
+  @Test(arguments: ["", "\n", " \n"]) func anEmptyOneIsReplaced(_ text: String) throws {
     try write(text)
     try takeAndLeave()
+  }
+
+  /// It may be somebody's work: `--pid` was mistyped.
+  @Test(arguments: ["abc", "-5\n", "0\n", "precious = True\n"])
+  func whatHoldsNoNumberIsLeftAlone(_ text: String) throws {
+    try write(text)
+    #expect(throws: PidFileError.notOurs) { _ = try PidFile(path) }
+    #expect(SmallFile.text(path, mostBytes: 32) == text)
+    SmallFile.remove(path)
   }
 
   @Test func anotherOwnersFileIsLeftAlone() throws {
