@@ -22,13 +22,6 @@ public struct FileDescriptor: ~Copyable {
     return number
   }
 
-  /// dup(2) with close-on-exec.
-  public borrowing func duplicate() throws(SystemCallError) -> FileDescriptor {
-    let copy = fcntl(number, F_DUPFD_CLOEXEC, 3)
-    guard copy >= 0 else { throw SystemCallError("fcntl") }
-    return FileDescriptor(owning: copy)
-  }
-
   /// write(2) until all of `bytes` is written, or until the first error: for logs.
   ///
   /// - Returns: the error, if there was one; what was not written is lost.

@@ -138,13 +138,6 @@ extension FileDescriptor {
     }
   }
 
-  /// dup(2) with close-on-exec of a borrowed descriptor.
-  public static func copy(of number: Int32) throws(SystemCallError) -> FileDescriptor {
-    let copy = clinux_fcntl(number, F_DUPFD_CLOEXEC, 0)
-    guard copy >= 0 else { throw SystemCallError("fcntl") }
-    return FileDescriptor(owning: copy)
-  }
-
   /// A descriptor from a pipe2(2) pair, both close-on-exec: `(read, write)`, owned by the caller.
   public static func pipe() throws(SystemCallError) -> (read: Int32, write: Int32) {
     var numbers: (Int32, Int32) = (-1, -1)

@@ -60,7 +60,7 @@ struct WorkerProcess {
     }
     do {
       // The server owns its channel from the first moment; what fails is told through a copy.
-      let spare = try FileDescriptor.copy(of: control)
+      let spare = try FileDescriptor.duplicate(of: control)
       let server: WorkerServer
       do {
         server = try WorkerServer(

@@ -135,12 +135,7 @@ extension Exchange {
     if live.awaitsContinue {
       live.awaitsContinue = false
       guard !headIsSent else { throw .failed }
-      let line: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
-      guard
-        unsafe SocketIO.send(
-          connection.pointee.socket, line.utf8Start, count: line.utf8CodeUnitCount)
-          == .moved(line.utf8CodeUnitCount)
-      else { throw .clientLeft }
+      guard unsafe connection.sendContinue() else { throw .clientLeft }
     }
     if live.start == live.end {
       live.start = live.base

@@ -138,20 +138,18 @@ public enum SendOutcome {
 
   /// Starts on the request in `parser` with its head at `bytes`.
   func open(
-    _ connection: UnsafeMutablePointer<Connection>, head bytes: UnsafePointer<UInt8>,
-    requestID: UInt64
+    _ connection: UnsafeMutablePointer<Connection>, head bytes: UnsafePointer<UInt8>
   ) {
     unsafe self.connection = unsafe connection
     unsafe headBytes = unsafe bytes
     head = unsafe owner.parser.head
     unsafe fields = unsafe owner.parser.fields
-    begin(requestID)
+    begin()
   }
 
   /// Starts on a request that could not be parsed or was too slow: no head, and no next request.
   func openRefused(
-    _ connection: UnsafeMutablePointer<Connection>, seen: UnsafeBufferPointer<UInt8>,
-    requestID: UInt64
+    _ connection: UnsafeMutablePointer<Connection>, seen: UnsafeBufferPointer<UInt8>
   ) {
     unsafe self.connection = unsafe connection
     unsafe headBytes = unsafe seen.baseAddress ?? UnsafePointer(owner.input)
@@ -159,11 +157,11 @@ public enum SendOutcome {
     head = RequestHead()
     head.keepsAlive = false
     unsafe fields = unsafe UnsafeBufferPointer(start: nil, count: 0)
-    begin(requestID)
+    begin()
   }
 
-  private func begin(_ requestID: UInt64) {
-    self.requestID = requestID
+  private func begin() {
+    requestID = unsafe server.nextRequestID()
     bodyLength = 0
     body = .none
     tail = nil

@@ -132,7 +132,7 @@ extension WorkerServer {
     unsafe connection.pointee.closesAfterResponse = true
     unsafe connection.pointee.lingers = true
     let exchange = thread.exchange!
-    unsafe exchange.openRefused(connection, seen: seen, requestID: nextRequestID())
+    unsafe exchange.openRefused(connection, seen: seen)
     exchange.respond(status: refusal.status)
     log(exchange)
     unsafe connection.pointee.take(exchange)
@@ -188,6 +188,15 @@ extension WorkerServer {
 }
 
 extension UnsafeMutablePointer<Connection> {
+  /// Lets a client go on that waits before it sends its body (RFC 9110, section 10.1.1).
+  ///
+  /// - Returns: false where the client is gone.
+  func sendContinue() -> Bool {
+    let line: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
+    let count = line.utf8CodeUnitCount
+    return unsafe SocketIO.send(pointee.socket, line.utf8Start, count: count) == .moved(count)
+  }
+
   /// The client's address for messages.
   var peerDescription: String {
     unsafe pointee.isUnixSocket

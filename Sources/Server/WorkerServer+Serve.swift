@@ -28,7 +28,7 @@ extension WorkerServer {
     let length = thread.parser.head.length
     let exchange = thread.exchange!
     guard thread.parser.head.hasBody else {
-      unsafe exchange.open(connection, head: bytes, requestID: nextRequestID())
+      unsafe exchange.open(connection, head: bytes)
       return unsafe answer(index, thread, rest: bytes + length, restCount: count - length)
     }
     let head = thread.parser.head
@@ -40,7 +40,7 @@ extension WorkerServer {
     }
     if !head.isChunked && head.contentLength <= Int64(count - length) {
       let body = Int(head.contentLength)
-      unsafe exchange.open(connection, head: bytes, requestID: nextRequestID())
+      unsafe exchange.open(connection, head: bytes)
       exchange.bodyLength = head.contentLength
       exchange.body = unsafe .memory(bytes + length, count: body)
       return unsafe answer(
@@ -51,7 +51,7 @@ extension WorkerServer {
     }
     if head.expectsContinue {
       // Nobody here can run the application: the body is collected like any other.
-      unsafe sendContinue(connection)
+      _ = unsafe connection.sendContinue()
     }
     unsafe awaitBody(index, Upload(head: bytes, head, limits: uploadLimits))
     return .collecting(length)
@@ -67,7 +67,7 @@ extension WorkerServer {
     if unsafe bytes != thread.input {
       // The body is received behind the head in the thread's own buffer.
       guard count <= HandlerThread.readCapacity else {
-        if count == head.length { unsafe sendContinue(connection) }
+        if count == head.length { _ = unsafe connection.sendContinue() }
         unsafe awaitBody(index, Upload(head: bytes, head, limits: uploadLimits))
         return .collecting(head.length)
       }
@@ -76,18 +76,11 @@ extension WorkerServer {
       unsafe start = unsafe thread.input
     }
     let exchange = thread.exchange!
-    unsafe exchange.open(connection, head: start, requestID: nextRequestID())
+    unsafe exchange.open(connection, head: start)
     exchange.bodyLength = head.isChunked ? -1 : head.contentLength
     let live = LiveBody(head, base: head.length, end: count, nowMs: nowMs)
     exchange.body = .live(live)
     return unsafe answer(index, thread, rest: start + count, restCount: 0, live: live)
-  }
-
-  /// Lets a client go on that waits before it sends its body (RFC 9110, section 10.1.1).
-  private func sendContinue(_ connection: UnsafeMutablePointer<Connection>) {
-    let line: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
-    _ = unsafe SocketIO.send(
-      connection.pointee.socket, line.utf8Start, count: line.utf8CodeUnitCount)
   }
 
   /// Serves a request whose body was collected; `rest` are the bytes behind it.
@@ -106,7 +99,7 @@ extension WorkerServer {
         UnsafeBufferPointer(start: upload.head, count: upload.headCount), scanner: &scanner)
     else { fatalError("a head that was parsed once is parsed again") }
     let exchange = thread.exchange!
-    unsafe exchange.open(table[index], head: upload.head, requestID: nextRequestID())
+    unsafe exchange.open(table[index], head: upload.head)
     exchange.bodyLength = upload.count
     exchange.body = .collected(upload)
   }
@@ -197,6 +190,11 @@ extension WorkerServer {
     return holdsRole ? .handedOver : .lostRole
   }
 
+  /// What is told where a method is not for this server to carry out.
+  private static var allowed: StaticString {
+    "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"
+  }
+
   /// Answers what needs no application; false where the application has to.
   private func answerHere(_ index: Int32, _ thread: HandlerThread) -> Bool {
     let exchange = thread.exchange!
@@ -205,14 +203,14 @@ extension WorkerServer {
     case (.connect, _), (_, .authority):
       // What follows is meant for somebody else.
       unsafe exchange.connection.pointee.closesAfterResponse = true
-      exchange.respond(status: 405, field: "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH")
+      exchange.respond(status: 405, field: Self.allowed)
       return true
     case (.trace, _):
-      exchange.respond(status: 405, field: "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH")
+      exchange.respond(status: 405, field: Self.allowed)
       return true
     case (.options, .asterisk):
       exchange.respondEmpty(
-        status: 200, field: "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH")
+        status: 200, field: Self.allowed)
       return true
     default:
       let mount = unsafe mount(head, exchange.headBytes)
@@ -268,7 +266,7 @@ extension WorkerServer {
       else { fatalError("a request that was parsed once is parsed again") }
       let head = thread.parser.head
       let body = max(0, Int(head.contentLength))
-      unsafe exchange.open(connection, head: bytes, requestID: nextRequestID())
+      unsafe exchange.open(connection, head: bytes)
       exchange.bodyLength = Int64(body)
       if body > 0 { exchange.body = unsafe .memory(bytes + head.length, count: body) }
       unsafe rest = unsafe bytes + head.length + body
