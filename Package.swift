@@ -35,7 +35,9 @@ let package = Package(
   targets: [
     // Programs and the extension.
     .executableTarget(
-      name: "plimsoll", dependencies: ["Configuration", "Platform"], swiftSettings: house),
+      name: "plimsoll",
+      dependencies: ["Configuration", "Scoreboard", "Reporting", "Platform"],
+      swiftSettings: house),
     .executableTarget(
       name: "plimsolld", dependencies: ["Supervision", "Configuration", "Platform"],
       swiftSettings: house),
@@ -43,24 +45,25 @@ let package = Package(
       "PlimsollPython",
       ["Gateway", "Server", "Control", "Scoreboard", "Configuration", "Platform", "CPython"]),
     // Assemblies.
-    room("Supervision", ["Control", "Scoreboard", "Configuration", "Platform"]),
+    room("Supervision", ["Control", "Scoreboard", "Configuration", "ProcessPolicy", "Platform"]),
     room("Gateway", ["Server", "Configuration", "HTTP1", "Platform", "Bytes", "CPython"]),
     room(
       "Server",
       [
-        "StaticFiles", "AccessLog", "Configuration", "HTTP1", "Control", "Scoreboard", "Platform",
-        "Bytes",
+        "StaticFiles", "AccessLog", "Configuration", "ProcessPolicy", "HTTP1", "Control",
+        "Scoreboard", "Reporting", "Platform", "Bytes",
       ]),
     room("StaticFiles", ["HTTP1", "Platform", "Bytes"]),
     // Pure rooms.
     room("AccessLog", ["HTTP1", "Bytes"]),
     room("ProcessPolicy"),
-    room("Configuration", ["AccessLog", "Bytes"]),
+    room("Reporting", ["Bytes"]),
+    room("Configuration", ["AccessLog", "ProcessPolicy", "Bytes"]),
     room("HTTP1", ["Bytes"]),
     room("Bytes"),
     // Edges.
     room("Control", ["Platform", "Bytes"]),
-    room("Scoreboard", ["Platform"]),
+    room("Scoreboard", ["Reporting", "Platform"]),
     room("Platform", ["CLinux", "Bytes"]),
     .target(name: "CLinux"),
     .systemLibrary(name: "CPython", pkgConfig: "python3", providers: [.apt(["python3-dev"])]),
@@ -70,15 +73,16 @@ let package = Package(
       swiftSettings: house),
     tests("Bytes", ["Bytes"]),
     tests("HTTP1", ["HTTP1", "Bytes"]),
-    tests("Configuration", ["Configuration"]),
+    tests("Configuration", ["Configuration", "ProcessPolicy"]),
+    tests("Reporting", ["Reporting", "Bytes"]),
     tests("ProcessPolicy", ["ProcessPolicy"]),
     tests("AccessLog", ["AccessLog", "HTTP1", "Bytes"]),
     tests("StaticFiles", ["StaticFiles", "HTTP1", "Platform", "Bytes"]),
     tests("Control", ["Control", "Platform"]),
-    tests("Supervision", ["Supervision", "Configuration", "Platform"]),
-    tests("Scoreboard", ["Scoreboard", "Platform"]),
+    tests("Supervision", ["Supervision", "Configuration", "ProcessPolicy", "Platform"]),
+    tests("Scoreboard", ["Scoreboard", "Reporting", "Platform"]),
     tests("Platform", ["Platform"]),
-    tests("Server", ["Server", "HTTP1", "Platform", "Bytes"]),
+    tests("Server", ["Server", "ProcessPolicy", "HTTP1", "Platform", "Bytes"]),
     tests("HouseRules", []),
   ]
 )

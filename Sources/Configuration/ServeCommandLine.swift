@@ -42,7 +42,7 @@ public struct ServeCommandLine: Equatable, Sendable {
   /// - Parameter usableCPUs: CPUs this process may use, at least 1: the default of `--workers`.
   /// - Throws: one sentence about the first word that is wrong.
   public init(parsing words: [String], usableCPUs: Int) throws(UsageError) {
-    settings.workers = min(max(usableCPUs, 1), 1000)
+    settings.workersMax = min(max(usableCPUs, 1), 1000)
     origins["workers"] = .decided(
       usableCPUs == 1 ? "1 CPU is usable" : "\(usableCPUs) CPUs are usable")
     var reader = OptionReader(words: words[...])

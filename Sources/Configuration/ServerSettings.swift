@@ -45,8 +45,14 @@ public struct ServerSettings: Equatable, Sendable {
 
   // MARK: how many
 
-  /// Worker processes.
-  public var workers = 1
+  /// Who decides how many workers there are: `loadline` or `apache`.
+  public var policy = "loadline"
+  /// How connections meet handler threads: `event`, `worker` or `prefork`.
+  public var mpm = "event"
+  /// Worker processes kept even without any demand (`loadline`).
+  public var workersMin = 1
+  /// Worker processes at most (`loadline`).
+  public var workersMax = 1
   /// Handler threads of each worker.
   public var threads = 4
   /// Connections each worker holds at most.
@@ -55,6 +61,31 @@ public struct ServerSettings: Equatable, Sendable {
   public var maxRequests = 0
   /// Random addition to ``maxRequests``, 0 to this.
   public var maxRequestsJitter = 0
+  /// Connections (not requests) after which a worker is replaced; 0: never.
+  public var maxConnectionsPerChild = 0
+
+  // MARK: how many, under Apache's policy
+
+  /// Name of the block of httpd's that the directives start from; empty: httpd's defaults.
+  public var preset = ""
+  /// StartServers; nil: the preset's, or httpd's default for the process model. So with the others.
+  public var startServers: Int?
+  /// MinSpareServers.
+  public var minSpareServers: Int?
+  /// MaxSpareServers.
+  public var maxSpareServers: Int?
+  /// MinSpareThreads.
+  public var minSpareThreads: Int?
+  /// MaxSpareThreads.
+  public var maxSpareThreads: Int?
+  /// ThreadLimit.
+  public var threadLimit: Int?
+  /// ServerLimit.
+  public var serverLimit: Int?
+  /// MaxRequestWorkers, once MaxClients.
+  public var maxRequestWorkers: Int?
+  /// AsyncRequestWorkerFactor, in thousandths.
+  public var asyncRequestWorkerFactorThousandths = 2000
 
   // MARK: limits of a request
 
@@ -102,6 +133,10 @@ public struct ServerSettings: Equatable, Sendable {
 
   // MARK: operation
 
+  /// URL path of the status page; empty: none.
+  public var statusPath = ""
+  /// Who may see it: `local` (this machine's clients) or `all`.
+  public var statusAccess = "local"
   /// User of the workers, name or number; empty: unchanged.
   public var user = ""
   /// Group of the workers, name or number; empty: the user's, or unchanged.

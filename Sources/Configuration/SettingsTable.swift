@@ -99,7 +99,7 @@ public enum SettingsTable {
   static let processes: [SettingDefinition] = [
     SettingDefinition(
       "workers", short: "w", directive: "WSGIDaemonProcess processes=",
-      .count(\.workers, 1...1000), "N", in: .processes, help: "Worker processes.",
+      .count(\.workersMax, 1...1000), "N", in: .processes, help: "Worker processes.",
       defaultNote: "one for each usable CPU",
       reason: "Python runs on one CPU per process; more workers than CPUs only cost memory, "
         + "while threads cover the waiting."),

@@ -9,7 +9,7 @@ extension WorkerServer {
 
   /// Connections taken per event. With several workers one at a time, so that each takes what it
   /// can serve; the listener stays readable for the others.
-  private var acceptShare: Int { settings.workers > 1 ? 1 : 64 }
+  private var acceptShare: Int { settings.mayHaveSeveralWorkers ? 1 : 64 }
 
   /// Starts accepting.
   func listen() {

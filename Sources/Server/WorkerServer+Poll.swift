@@ -243,7 +243,7 @@ extension WorkerServer {
     lock.give()
     // Somebody may have become idle between the two.
     if passRole() { return }
-    if settings.workers > 1 { leaveListeners() }
+    if settings.mayHaveSeveralWorkers { leaveListeners() }
     poll(monitor)
     lock.take()
     monitorPolls = false

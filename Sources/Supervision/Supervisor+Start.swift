@@ -33,7 +33,7 @@ extension Supervisor {
     do {
       // Two generations, and some that drain, must find room side by side.
       let board = try Scoreboard.makeDescriptor(
-        slots: 2 * settings.workers + 8, threads: settings.threads)
+        slots: 2 * settings.workersMax + 8, threads: settings.threads)
       let scoreboard = try Scoreboard(mapping: board.number)
       try Process.adoptOrphans()
       try FileDescriptor.setKeptByExec(settingsNumber, false)

@@ -125,7 +125,7 @@ extension Supervisor {
     } else if !hasServed {
       announce(
         "serving \(title) at \(listeners.map(\.name).joined(separator: ", ")) with "
-          + "\(settings.workers) × \(settings.threads) threads, Python "
+          + "\(settings.workersMax) × \(settings.threads) threads, Python "
           + "\(servingMold?.python ?? "")")
     }
     hasServed = true

@@ -134,7 +134,7 @@ public final class Supervisor {
   /// The tree as decisions see it.
   func plan(nowMs: Int64) -> TreePlan {
     var plan = TreePlan(
-      wanted: settings.workers, serving: servingMold.map(\.generation),
+      wanted: settings.workersMax, serving: servingMold.map(\.generation),
       workers: workers.filter { $0.state != .empty }.map(\.view))
     if let nextMold, nextMold.state == .ready { plan.trial = nextMold.generation }
     plan.mayFork = nowMs >= workerBackOff.notBeforeMs

@@ -158,7 +158,7 @@ enum ServeCommand {
       "plimsoll \(Release.version) serves \(settings.application)",
       "  python   \(settings.python) (\(commandLine.origin(of: "python").text))",
       "  listen   \(binds) (\(commandLine.origin(of: "bind").text))",
-      "  handles  \(settings.workers) \(settings.workers == 1 ? "worker" : "workers") "
+      "  handles  \(settings.workersMax) \(settings.workersMax == 1 ? "worker" : "workers") "
         + "(\(commandLine.origin(of: "workers").text)) x \(settings.threads) "
         + "\(settings.threads == 1 ? "thread" : "threads") "
         + "(\(commandLine.origin(of: "threads").text))",

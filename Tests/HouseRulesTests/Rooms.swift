@@ -38,23 +38,26 @@ struct Room {
     Room("ProcessPolicy", .pure),
     Room("HTTP1", .pure, ["Bytes"]),
     Room("AccessLog", .pure, ["HTTP1", "Bytes"]),
-    Room("Configuration", .pure, ["AccessLog", "Bytes"]),
+    Room("Reporting", .pure, ["Bytes"]),
+    Room("Configuration", .pure, ["AccessLog", "ProcessPolicy", "Bytes"]),
     Room("Platform", .edge, ["CLinux", "Bytes"]),
-    Room("Scoreboard", .edge, ["Platform"]),
+    Room("Scoreboard", .edge, ["Reporting", "Platform"]),
     Room("Control", .edge, ["Platform", "Bytes"]),
     Room("StaticFiles", .assembly, ["HTTP1", "Platform", "Bytes"]),
     Room(
       "Server", .assembly,
       [
-        "StaticFiles", "AccessLog", "Configuration", "HTTP1", "Control", "Scoreboard", "Platform",
-        "Bytes",
+        "StaticFiles", "AccessLog", "Configuration", "ProcessPolicy", "HTTP1", "Control",
+        "Scoreboard", "Reporting", "Platform", "Bytes",
       ]),
     Room("Gateway", .edge, ["Server", "Configuration", "HTTP1", "Platform", "Bytes", "CPython"]),
-    Room("Supervision", .assembly, ["Control", "Scoreboard", "Configuration", "Platform"]),
+    Room(
+      "Supervision", .assembly,
+      ["Control", "Scoreboard", "Configuration", "ProcessPolicy", "Platform"]),
     Room(
       "PlimsollPython", .entry,
       ["Gateway", "Server", "Control", "Scoreboard", "Configuration", "Platform", "CPython"]),
-    Room("plimsoll", .entry, ["Configuration", "Platform"]),
+    Room("plimsoll", .entry, ["Configuration", "Scoreboard", "Reporting", "Platform"]),
     Room("plimsolld", .entry, ["Supervision", "Configuration", "Platform"]),
   ]
 

@@ -1,0 +1,209 @@
+// ServerStatus: a server at one moment, as the status page and the commands show it. Pure.
+
+/// A whole server at one moment: what the scoreboard says, in plain values.
+///
+/// Everything here was read without a lock, so numbers of different workers may be some microseconds
+/// apart; each single number is right.
+public struct ServerStatus: Equatable, Sendable {
+  /// Product and version, such as `plimsoll/0.1.0`.
+  public var software = ""
+  /// What is served, as in process titles.
+  public var title = ""
+  /// Process id of the supervisor.
+  public var supervisorPid: Int32 = 0
+  /// `prefork`, `worker` or `event`.
+  public var mpm = ""
+  /// `loadline` or `apache`.
+  public var policy = ""
+  /// When this was read, in seconds since 1970.
+  public var nowSeconds: Int64 = 0
+  /// When the server was started, in seconds since 1970.
+  public var startedSeconds: Int64 = 0
+  /// When the generation that serves was put into service, in seconds since 1970; 0 before any.
+  public var servingSinceSeconds: Int64 = 0
+  /// Generation that serves; 0 before any.
+  public var generation = 0
+  /// CPU time of all workers that are and were, in milliseconds.
+  public var cpuMs: Int64 = 0
+  /// Load averages of the machine over 1, 5 and 15 minutes; nil where they are not known.
+  public var load: LoadAverage?
+  /// Requests, bytes and time of all workers that are and were.
+  public var totals = Totals()
+  /// Workers that were ever started, and those that ended otherwise than they should.
+  public var forks: Int64 = 0
+  /// See ``forks``.
+  public var deaths: Int64 = 0
+  /// Handler threads of each worker.
+  public var threadsPerWorker = 0
+  /// One element for each slot; nil where it is open.
+  public var slots: [Worker?] = []
+
+  /// A server of which nothing is known.
+  public init() {}
+
+  /// Load averages, getloadavg(3).
+  public struct LoadAverage: Equatable, Sendable {
+    /// Over one minute.
+    public var one: Double
+    /// Over five minutes.
+    public var five: Double
+    /// Over fifteen minutes.
+    public var fifteen: Double
+
+    /// The three of them.
+    public init(one: Double, five: Double, fifteen: Double) {
+      self.one = one
+      self.five = five
+      self.fifteen = fifteen
+    }
+  }
+
+  /// What was done.
+  public struct Totals: Equatable, Sendable {
+    /// Requests answered.
+    public var requests: Int64
+    /// Bytes of the responses, heads included.
+    public var bytes: Int64
+    /// Time spent on them, in milliseconds.
+    public var durationMs: Int64
+
+    /// What was done.
+    public init(requests: Int64 = 0, bytes: Int64 = 0, durationMs: Int64 = 0) {
+      self.requests = requests
+      self.bytes = bytes
+      self.durationMs = durationMs
+    }
+  }
+
+  /// Where a worker is in its life.
+  public enum Phase: String, Sendable {
+    /// Forked; prepares to serve.
+    case starting
+    /// Serves.
+    case serving
+    /// Finishes what it has in hand, because of a restart, a limit or the end of the server.
+    case draining
+    /// Finishes because there were more idle ones than are needed.
+    case idleCleanup
+  }
+
+  /// Connections of one worker, by what they do.
+  public struct Connections: Equatable, Sendable {
+    /// All of them.
+    public var total = 0
+    /// Those that wait for the first bytes of a request after one was answered.
+    public var keepAlive = 0
+    /// Those from which a request is being read.
+    public var reading = 0
+    /// Those whose response is sent without a thread.
+    public var writing = 0
+    /// Those that only linger before they are closed.
+    public var closing = 0
+    /// Whole requests that wait for a handler.
+    public var waiting = 0
+
+    /// None.
+    public init() {}
+  }
+
+  /// One worker process.
+  public struct Worker: Equatable, Sendable {
+    /// Number of its slot.
+    public var slot = 0
+    /// Process id; 0 before it is known.
+    public var pid: Int32 = 0
+    /// Generation of the application's code that it runs.
+    public var generation = 0
+    /// Where it is in its life.
+    public var phase = Phase.starting
+    /// Whether it takes new connections now.
+    public var isAccepting = false
+    /// When it was started, in milliseconds before now.
+    public var ageMs: Int64 = 0
+    /// CPU time it has used, in milliseconds.
+    public var cpuMs: Int64 = 0
+    /// Its connections.
+    public var connections = Connections()
+    /// Requests, bytes and time of all its handlers.
+    public var totals = Totals()
+    /// One for each handler thread.
+    public var handlers: [Handler] = []
+
+    /// A worker of which nothing is known.
+    public init() {}
+
+    /// Handlers that are in a request, or hold a connection.
+    public var busy: Int { handlers.count { $0.state.isBusy } }
+  }
+
+  /// What a handler does, in the letters of Apache's scoreboard (mod_status).
+  public enum HandlerState: Character, CaseIterable, Sendable {
+    /// Waits for a connection.
+    case ready = "_"
+    /// Starts up.
+    case starting = "S"
+    /// Reads a request.
+    case reading = "R"
+    /// Runs the application or sends a response.
+    case writing = "W"
+    /// Waits for the next request of a kept-alive connection.
+    case keepAlive = "K"
+    /// Looks a name up. This server never does.
+    case resolving = "D"
+    /// Closes a connection.
+    case closing = "C"
+    /// Writes the log.
+    case logging = "L"
+    /// Finishes a request, and then ends.
+    case graceful = "G"
+    /// Ends because it was idle.
+    case idleCleanup = "I"
+    /// There is no process.
+    case open = "."
+
+    /// Whether a client has to do with it. As in mod_status: R, W, K, D, C, L and G.
+    public var isBusy: Bool {
+      switch self {
+      case .ready, .starting, .idleCleanup, .open: false
+      default: true
+      }
+    }
+  }
+
+  /// One handler thread.
+  public struct Handler: Equatable, Sendable {
+    /// What it does.
+    public var state = HandlerState.open
+    /// Requests, bytes and time of its life.
+    public var totals = Totals()
+    /// Requests answered on the connection of its latest request.
+    public var connectionRequests: Int64 = 0
+    /// Milliseconds since its latest request began; nil before any.
+    public var sinceBeginMs: Int64?
+    /// What the last request that it ended took, in milliseconds.
+    public var lastDurationMs: Int64 = 0
+    /// Address of the client of its latest request; empty for a Unix socket, and where the worker
+    /// died while it wrote this.
+    public var client = ""
+    /// Host the latest request was for, as the client sent it, perhaps cut.
+    public var host = ""
+    /// Method, target and version of the latest request, perhaps cut.
+    public var request = ""
+
+    /// A handler of which nothing is known.
+    public init() {}
+  }
+
+  /// Workers in all slots that are not open.
+  public var workers: [Worker] { slots.compactMap { $0 } }
+
+  /// Handlers that are busy, in workers that stay.
+  public var busyHandlers: Int { workers.reduce(0) { $0 + $1.busy } }
+
+  /// Handlers that wait for work, in workers that take new connections.
+  public var idleHandlers: Int {
+    workers.reduce(0) { sum, worker in
+      sum + (worker.phase == .serving ? worker.handlers.count { $0.state == .ready } : 0)
+    }
+  }
+}
