@@ -36,7 +36,7 @@ let package = Package(
     // Programs and the extension.
     .executableTarget(
       name: "plimsoll",
-      dependencies: ["Configuration", "Scoreboard", "Reporting", "Platform"],
+      dependencies: ["Configuration", "Scoreboard", "Reporting", "ProcessPolicy", "Platform"],
       swiftSettings: house),
     .executableTarget(
       name: "plimsolld", dependencies: ["Supervision", "Configuration", "Platform"],
@@ -57,13 +57,13 @@ let package = Package(
     // Pure rooms.
     room("AccessLog", ["HTTP1", "Bytes"]),
     room("ProcessPolicy"),
-    room("Reporting", ["Bytes"]),
+    room("Reporting", ["ProcessPolicy", "Bytes"]),
     room("Configuration", ["AccessLog", "ProcessPolicy", "Bytes"]),
     room("HTTP1", ["Bytes"]),
     room("Bytes"),
     // Edges.
     room("Control", ["Platform", "Bytes"]),
-    room("Scoreboard", ["Reporting", "Platform"]),
+    room("Scoreboard", ["Reporting", "ProcessPolicy", "Platform"]),
     room("Platform", ["CLinux", "Bytes"]),
     .target(name: "CLinux"),
     .systemLibrary(name: "CPython", pkgConfig: "python3", providers: [.apt(["python3-dev"])]),
@@ -74,13 +74,13 @@ let package = Package(
     tests("Bytes", ["Bytes"]),
     tests("HTTP1", ["HTTP1", "Bytes"]),
     tests("Configuration", ["Configuration", "ProcessPolicy"]),
-    tests("Reporting", ["Reporting", "Bytes"]),
+    tests("Reporting", ["Reporting", "ProcessPolicy", "Bytes"]),
     tests("ProcessPolicy", ["ProcessPolicy"]),
     tests("AccessLog", ["AccessLog", "HTTP1", "Bytes"]),
     tests("StaticFiles", ["StaticFiles", "HTTP1", "Platform", "Bytes"]),
     tests("Control", ["Control", "Platform"]),
     tests("Supervision", ["Supervision", "Configuration", "ProcessPolicy", "Platform"]),
-    tests("Scoreboard", ["Scoreboard", "Reporting", "Platform"]),
+    tests("Scoreboard", ["Scoreboard", "Reporting", "ProcessPolicy", "Platform"]),
     tests("Platform", ["Platform"]),
     tests("Server", ["Server", "ProcessPolicy", "HTTP1", "Platform", "Bytes"]),
     tests("HouseRules", []),

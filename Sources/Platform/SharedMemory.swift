@@ -29,11 +29,12 @@ internal import Glibc
     guard clinux_seal(descriptor.number, 1) == 0 else { throw SystemCallError("fcntl") }
   }
 
-  /// Maps the whole of a memfd.
-  public init(mapping descriptor: Int32) throws(SystemCallError) {
+  /// Maps the whole of a memfd, to be written to unless `readOnly` is set.
+  public init(mapping descriptor: Int32, readOnly: Bool = false) throws(SystemCallError) {
     let size = lseek(descriptor, 0, SEEK_END)
     guard size > 0 else { throw SystemCallError("lseek") }
-    let mapped = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
+    let mapped = unsafe mmap(
+      nil, size, readOnly ? PROT_READ : PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
     // MAP_FAILED is (void *)-1, a macro that Swift does not import.
     guard let address = unsafe mapped, Int(bitPattern: address) != -1 else {
       throw SystemCallError("mmap")

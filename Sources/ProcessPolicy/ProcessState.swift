@@ -33,4 +33,12 @@ public enum ProcessState: Character, CaseIterable, Sendable {
 
   /// Whether it will be gone once its requests are done.
   public var isLeaving: Bool { self == .graceful || self == .idleCleanup }
+
+  /// Whether a client has to do with it. mod_status counts these letters as busy.
+  public var isBusy: Bool {
+    switch self {
+    case .ready, .starting, .idleCleanup, .open: false
+    case .reading, .writing, .keepAlive, .resolving, .closing, .logging, .graceful: true
+    }
+  }
 }

@@ -1,4 +1,5 @@
 // ServerStatus: a server at one moment, as the status page and the commands show it. Pure.
+public import ProcessPolicy
 
 /// A whole server at one moment: what the scoreboard says, in plain values.
 ///
@@ -136,44 +137,10 @@ public struct ServerStatus: Equatable, Sendable {
     public var busy: Int { handlers.count { $0.state.isBusy } }
   }
 
-  /// What a handler does, in the letters of Apache's scoreboard (mod_status).
-  public enum HandlerState: Character, CaseIterable, Sendable {
-    /// Waits for a connection.
-    case ready = "_"
-    /// Starts up.
-    case starting = "S"
-    /// Reads a request.
-    case reading = "R"
-    /// Runs the application or sends a response.
-    case writing = "W"
-    /// Waits for the next request of a kept-alive connection.
-    case keepAlive = "K"
-    /// Looks a name up. This server never does.
-    case resolving = "D"
-    /// Closes a connection.
-    case closing = "C"
-    /// Writes the log.
-    case logging = "L"
-    /// Finishes a request, and then ends.
-    case graceful = "G"
-    /// Ends because it was idle.
-    case idleCleanup = "I"
-    /// There is no process.
-    case open = "."
-
-    /// Whether a client has to do with it. As in mod_status: R, W, K, D, C, L and G.
-    public var isBusy: Bool {
-      switch self {
-      case .ready, .starting, .idleCleanup, .open: false
-      default: true
-      }
-    }
-  }
-
   /// One handler thread.
   public struct Handler: Equatable, Sendable {
     /// What it does.
-    public var state = HandlerState.open
+    public var state = ProcessState.open
     /// Requests, bytes and time of its life.
     public var totals = Totals()
     /// Requests answered on the connection of its latest request.

@@ -1,8 +1,18 @@
 // Scoreboard: the shared memory in which every worker has a slot. Edge.
 public import Platform
 
-/// All slots: a first line that describes the layout, then the slots one after another.
+/// All slots: some lines about the whole server, then the slots one after another.
+///
+///     line 0         mark, number of slots, handler threads of each
+///     lines 1 to 6   what the supervisor says about the server: ``ServerFacts``
+///     slots          ``WorkerSlot``
+///
+/// The supervisor makes it and keeps it open, so that `/proc/PID/fd` leads readers to it; molds and
+/// workers inherit it. Whoever maps it checks the mark and the sizes, and believes no number in it
+/// afterwards: the application runs in processes that can write here.
 @safe public final class Scoreboard {
+  /// How its descriptor is called in `/proc/PID/fd`, after `/memfd:`.
+  public static let name = "plimsoll-scoreboard"
   /// Most slots and threads that a layout may have; more is a mistake in the settings.
   public static let mostSlots = 4096
   /// Most handler threads of one worker.
@@ -12,17 +22,26 @@ public import Platform
   public let slots: Int
   /// Handler threads of each slot.
   public let threads: Int
+  /// What the supervisor says about the whole server.
+  public let facts: ServerFacts
   private let memory: SharedMemory
+
+  private static let headerBytes = (1 + ServerFacts.lines) * SharedLine.bytes
 
   /// Bytes that a scoreboard takes.
   public static func bytes(slots: Int, threads: Int) -> Int {
-    WorkerSlot.lineBytes + slots * slotBytes(threads: threads)
+    headerBytes + slots * WorkerSlot.bytes(threads: threads)
   }
 
-  private static func slotBytes(threads: Int) -> Int { (1 + threads) * WorkerSlot.lineBytes }
+  /// Marks the first line, so that a foreign descriptor is not taken for a scoreboard. Its last
+  /// byte is the version of the layout.
+  private static let mark: Int64 = 0x706C_696D_736F_6C02  // "plimsol", 2
 
-  /// Marks the first line, so that a foreign descriptor is not taken for a scoreboard.
-  private static let mark: Int64 = 0x706C_696D_736F_6C31  // "plimsol1"
+  private enum Field {
+    static let mark = 0
+    static let slots = 1
+    static let threads = 2
+  }
 
   /// Makes the memory of a scoreboard; it is mapped with ``init(mapping:)``.
   public static func makeDescriptor(
@@ -30,36 +49,38 @@ public import Platform
   ) throws(SystemCallError) -> FileDescriptor {
     precondition((1...mostSlots).contains(slots) && (1...mostThreads).contains(threads))
     let descriptor = try SharedMemory.makeDescriptor(
-      name: "plimsoll-scoreboard", count: bytes(slots: slots, threads: threads))
+      name: name, count: bytes(slots: slots, threads: threads))
     let memory = try SharedMemory(mapping: descriptor.number)
-    unsafe memory.base.storeBytes(of: Int64(slots), toByteOffset: 8, as: Int64.self)
-    unsafe memory.base.storeBytes(of: Int64(threads), toByteOffset: 16, as: Int64.self)
-    unsafe memory.base.storeBytes(of: mark, as: Int64.self)
+    let line = unsafe SharedLine(at: memory.base)
+    line[Field.slots] = Int64(slots)
+    line[Field.threads] = Int64(threads)
+    line[Field.mark] = mark
     return descriptor
   }
 
-  /// Maps a scoreboard.
+  /// Maps a scoreboard; `readOnly` where the descriptor, or the caller, only reads.
   ///
-  /// - Throws: EINVAL where the descriptor is no scoreboard.
-  public init(mapping descriptor: Int32) throws(SystemCallError) {
-    let memory = try SharedMemory(mapping: descriptor)
-    guard memory.count >= WorkerSlot.lineBytes,
-      unsafe memory.base.load(as: Int64.self) == Self.mark
-    else { throw SystemCallError("mmap", code: SystemCallError.invalidArgument) }
-    let slots = unsafe Int(memory.base.load(fromByteOffset: 8, as: Int64.self))
-    let threads = unsafe Int(memory.base.load(fromByteOffset: 16, as: Int64.self))
-    guard (1...Self.mostSlots).contains(slots), (1...Self.mostThreads).contains(threads),
-      memory.count >= Self.bytes(slots: slots, threads: threads)
-    else { throw SystemCallError("mmap", code: SystemCallError.invalidArgument) }
-    self.slots = slots
-    self.threads = threads
+  /// - Throws: EINVAL where the descriptor is no scoreboard of this release.
+  public init(mapping descriptor: Int32, readOnly: Bool = false) throws(SystemCallError) {
+    let memory = try SharedMemory(mapping: descriptor, readOnly: readOnly)
+    let invalid = SystemCallError("mmap", code: SystemCallError.invalidArgument)
+    guard memory.count >= Self.headerBytes else { throw invalid }
+    let line = unsafe SharedLine(at: memory.base)
+    let (slots, threads) = (line[Field.slots], line[Field.threads])
+    guard line[Field.mark] == Self.mark, (1...Int64(Self.mostSlots)).contains(slots),
+      (1...Int64(Self.mostThreads)).contains(threads),
+      memory.count >= Self.bytes(slots: Int(slots), threads: Int(threads))
+    else { throw invalid }
+    self.slots = Int(slots)
+    self.threads = Int(threads)
+    facts = unsafe ServerFacts(at: memory.base + SharedLine.bytes)
     self.memory = memory
   }
 
   /// Slot number `index`, valid as long as the scoreboard is.
   public subscript(index: Int) -> WorkerSlot {
     precondition(index >= 0 && index < slots)
-    let offset = WorkerSlot.lineBytes + index * Self.slotBytes(threads: threads)
+    let offset = Self.headerBytes + index * WorkerSlot.bytes(threads: threads)
     return unsafe WorkerSlot(base: memory.base + offset, threads: threads)
   }
 }

@@ -1,160 +1,211 @@
 // WorkerSlot: one worker's part of the shared memory that the supervisor reads. Edge.
-internal import Synchronization
+internal import ProcessPolicy
 
-/// A worker's view of its own slot. One writer (the worker), any reader; never a lock.
+/// A worker's view of its own slot. One writer for each line, any reader; never a lock.
 ///
-/// A slot is one header line followed by one line per handler thread; a line is 64 bytes, so that
-/// two threads never write to the same cache line. All accesses are relaxed: each field stands for
-/// itself, and the supervisor only needs to see it soon.
+///     line 0         written by the supervisor: generation, phase
+///     line 1, 2      written by the worker: what it is, its connections
+///     4 lines each   written by handler threads: ``HandlerLine``, one more than there are handlers
+///
+/// The last handler line belongs to the monitor thread, which answers what needs no application
+/// while every handler is busy. A worker that dies leaves its last words; the supervisor counts
+/// them and clears the slot for the next one.
 @safe public struct WorkerSlot {
-  /// Bytes of a cache line, and of every part of a slot.
-  static let lineBytes = 64
+  /// Lines before those of the handlers.
+  static let headerLines = 3
+
+  /// Where the worker is in its life, as the supervisor says.
+  public enum Phase: Int64, Sendable {
+    /// No worker.
+    case open
+    /// Prepares to serve.
+    case starting
+    /// Serves.
+    case serving
+    /// Finishes what it has in hand.
+    case draining
+    /// The same, because there were more idle ones than are needed.
+    case idleCleanup
+  }
+
+  private enum Told {
+    static let generation = 0
+    static let phase = 1
+  }
+
+  private enum Header {
+    static let pid = 0
+    static let startedMs = 1
+    static let accepting = 2
+    static let loaded = 3
+    static let connections = 4
+    static let waiting = 5
+    static let cpuMs = 6
+  }
+
+  private enum Census {
+    static let keepAlive = 0
+    static let reading = 1
+    static let writing = 2
+    static let closing = 3
+  }
 
   private let base: UnsafeMutableRawPointer
   /// Handler threads this slot has lines for.
   public let threads: Int
 
-  /// The slot whose header line is at `base`, zeroed or written by another view.
+  /// The slot whose first line is at `base`, zeroed or written by another view.
   init(base: UnsafeMutableRawPointer, threads: Int) {
     unsafe self.base = base
     self.threads = threads
   }
 
+  /// Bytes of a slot.
+  static func bytes(threads: Int) -> Int {
+    (headerLines + (threads + 1) * HandlerLine.lines) * SharedLine.bytes
+  }
+
   /// A slot in memory of its own, never freed: for tests and tools that have no supervisor.
   public static func detached(threads: Int) -> WorkerSlot {
-    let bytes = (1 + threads) * lineBytes
-    let base = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: lineBytes)
+    let bytes = bytes(threads: threads)
+    let base = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: SharedLine.bytes)
     unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
     return unsafe WorkerSlot(base: base, threads: threads)
   }
 
-  // MARK: written by handler threads
-
-  /// Handler thread `thread` began a request at `ms` (CLOCK_MONOTONIC). Also called when a
-  /// request makes progress, so that only a stuck one grows old. Allocates: never.
   @inline(__always)
-  public func requestBegan(thread: Int, ms: Int64) {
-    unsafe threadField(thread, .requestBeganMs).pointee.store(ms, ordering: .relaxed)
+  private func header(_ line: Int) -> SharedLine {
+    unsafe SharedLine(at: base + line &* SharedLine.bytes)
   }
 
-  /// Handler thread `thread` waits for its client, which has time limits of its own: it is not
-  /// stuck, however long that takes. ``requestBegan(thread:ms:)`` ends it. Allocates: never.
+  // MARK: handlers
+
+  /// The line of handler `index`, 0 ..< ``threads``; `threads` is the monitor's. Allocates: never.
   @inline(__always)
-  public func requestWaitsForClient(thread: Int) {
-    requestBegan(thread: thread, ms: .max)
+  public func line(_ index: Int) -> HandlerLine {
+    precondition(index >= 0 && index <= threads)
+    let offset = (Self.headerLines &+ index &* HandlerLine.lines) &* SharedLine.bytes
+    return unsafe HandlerLine(at: base + offset)
   }
 
-  /// Handler thread `thread` is idle again; counts one request. Allocates: never.
-  @inline(__always)
-  public func requestEnded(thread: Int) {
-    unsafe threadField(thread, .requestBeganMs).pointee.store(0, ordering: .relaxed)
-    // The only writer is this thread, so a load and a store are enough.
-    let served = unsafe threadField(thread, .requestsServed)
-    unsafe served.pointee.store(served.pointee.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
+  // MARK: written by the worker
+
+  /// The worker moves in.
+  public func occupy(pid: Int32, startedMs: Int64) {
+    header(1)[Header.startedMs] = startedMs
+    header(1)[Header.pid] = Int64(pid)
   }
 
   /// Connections this worker holds now. Allocates: never.
   @inline(__always)
-  public func setConnections(_ count: Int) {
-    unsafe headerField(.connections).pointee.store(Int64(count), ordering: .relaxed)
+  public func setConnections(_ count: Int) { header(1)[Header.connections] = Int64(count) }
+
+  /// Whether it takes new connections. Allocates: never.
+  @inline(__always)
+  public func setAccepting(_ accepts: Bool) { header(1)[Header.accepting] = accepts ? 1 : 0 }
+
+  /// The application is loaded.
+  public func setLoaded() { header(1)[Header.loaded] = 1 }
+
+  /// Whole requests that wait for a handler. Allocates: never.
+  @inline(__always)
+  public func setWaiting(_ count: Int) { header(1)[Header.waiting] = Int64(count) }
+
+  /// CPU time of the process, in milliseconds. Allocates: never.
+  public func setCPUTime(ms: Int64) { header(1)[Header.cpuMs] = ms }
+
+  /// What its connections do, counted now and then. Allocates: never.
+  public func setCensus(keepAlive: Int, reading: Int, writing: Int, closing: Int) {
+    let line = header(2)
+    line[Census.keepAlive] = Int64(keepAlive)
+    line[Census.reading] = Int64(reading)
+    line[Census.writing] = Int64(writing)
+    line[Census.closing] = Int64(closing)
   }
 
-  // MARK: written when a worker starts
+  // MARK: written by the supervisor
 
-  /// The supervisor clears the slot for a worker of `generation`; nobody lives in it then.
-  public func clear(generation: Int) {
-    for line in 0...threads {
-      for field in 0..<(Self.lineBytes / 8) {
-        unsafe at(line, field).pointee.store(0, ordering: .relaxed)
-      }
-    }
-    unsafe headerField(.generation).pointee.store(Int64(generation), ordering: .relaxed)
+  /// Clears the slot for a worker of `generation`; nobody lives in it then.
+  public func clear(generation: Int, phase: Phase) {
+    for index in 0..<Self.headerLines { header(index).clear() }
+    for index in 0...threads { line(index).clear() }
+    header(0)[Told.generation] = Int64(generation)
+    header(0)[Told.phase] = phase.rawValue
   }
 
-  /// The worker moves in.
-  public func occupy(pid: Int32, startedMs: Int64) {
-    unsafe headerField(.startedMs).pointee.store(startedMs, ordering: .relaxed)
-    unsafe headerField(.pid).pointee.store(Int64(pid), ordering: .relaxed)
-  }
+  /// The worker goes into another phase of its life.
+  public func setPhase(_ phase: Phase) { header(0)[Told.phase] = phase.rawValue }
 
-  // MARK: read by the supervisor
-
-  /// Process id of the worker; 0 before it moved in.
-  public var pid: Int32 {
-    Int32(truncatingIfNeeded: unsafe headerField(.pid).pointee.load(ordering: .relaxed))
-  }
+  // MARK: read by others
 
   /// Generation of the mold that the worker was forked for.
-  public var generation: Int {
-    unsafe Int(headerField(.generation).pointee.load(ordering: .relaxed))
-  }
-
+  public var generation: Int { Int(header(0)[Told.generation]) }
+  /// Where the worker is in its life.
+  public var phase: Phase { Phase(rawValue: header(0)[Told.phase]) ?? .open }
+  /// Process id of the worker; 0 before it moved in.
+  public var pid: Int32 { Int32(truncatingIfNeeded: header(1)[Header.pid]) }
   /// When the worker moved in, in ms of CLOCK_MONOTONIC.
-  public var startedMs: Int64 { unsafe headerField(.startedMs).pointee.load(ordering: .relaxed) }
-
+  public var startedMs: Int64 { header(1)[Header.startedMs] }
+  /// Whether it takes new connections.
+  public var isAccepting: Bool { header(1)[Header.accepting] != 0 }
+  /// Whether the application is loaded.
+  public var isLoaded: Bool { header(1)[Header.loaded] != 0 }
   /// Connections the worker holds.
-  public var connections: Int {
-    unsafe Int(headerField(.connections).pointee.load(ordering: .relaxed))
-  }
+  public var connections: Int { count(1, Header.connections) }
+  /// Whole requests that wait for a handler.
+  public var waiting: Int { count(1, Header.waiting) }
+  /// CPU time of the process when it last looked, in milliseconds.
+  public var cpuMs: Int64 { header(1)[Header.cpuMs] }
+  /// Connections that wait for their next request.
+  public var keepAliveConnections: Int { count(2, Census.keepAlive) }
+  /// Connections from which a request is read.
+  public var readingConnections: Int { count(2, Census.reading) }
+  /// Connections whose response is sent without a thread.
+  public var writingConnections: Int { count(2, Census.writing) }
+  /// Connections that linger before they are closed.
+  public var closingConnections: Int { count(2, Census.closing) }
 
-  /// When thread `thread` began its request (ms of CLOCK_MONOTONIC); 0 while it is idle.
-  public func requestBeganMs(thread: Int) -> Int64 {
-    unsafe threadField(thread, .requestBeganMs).pointee.load(ordering: .relaxed)
-  }
-
-  /// Requests that all threads have ended.
+  /// Requests that were answered.
   public var requestsServed: Int64 {
     var sum: Int64 = 0
-    for thread in 0..<threads {
-      sum &+= unsafe threadField(thread, .requestsServed).pointee.load(ordering: .relaxed)
-    }
+    for index in 0...threads { sum &+= line(index).requests }
     return sum
   }
 
-  /// Threads that are inside a request.
+  /// Handlers that are inside a request or hold a connection.
   public var busyThreads: Int {
     var busy = 0
-    for thread in 0..<threads where requestBeganMs(thread: thread) != 0 { busy += 1 }
+    for index in 0..<threads where line(index).state.isBusy { busy += 1 }
     return busy
   }
 
-  /// The thread that has been in one request longest, and since when; nil where all are idle.
-  public var oldestRequest: (thread: Int, beganMs: Int64)? {
-    var oldest: (thread: Int, beganMs: Int64)?
-    for thread in 0..<threads {
-      let began = requestBeganMs(thread: thread)
-      if began != 0, began < oldest?.beganMs ?? .max { oldest = (thread, began) }
+  /// Handlers that are inside a request: it is lost where the worker dies now.
+  public var requestsInHand: Int {
+    var inside = 0
+    for index in 0..<threads where line(index).state == .writing { inside += 1 }
+    return inside
+  }
+
+  /// When a request last began, in ms of CLOCK_MONOTONIC; 0 before any.
+  public var lastUsedMs: Int64 {
+    var last: Int64 = 0
+    for index in 0..<threads { last = max(last, line(index).beganMs) }
+    return last
+  }
+
+  /// The handler whose request has made no progress for longest, and since when; nil where none
+  /// runs that could be stuck.
+  public var oldestRequest: (thread: Int, sinceMs: Int64)? {
+    var oldest: (thread: Int, sinceMs: Int64)?
+    for index in 0..<threads {
+      guard let since = line(index).stuckSinceMs, since < oldest?.sinceMs ?? .max else { continue }
+      oldest = (index, since)
     }
     return oldest
   }
 
-  // MARK: layout
-
-  private enum HeaderField: Int {
-    case pid, generation, startedMs, connections
-  }
-
-  private enum ThreadField: Int {
-    case requestBeganMs, requestsServed
-  }
-
-  @inline(__always)
-  private func headerField(_ field: HeaderField) -> UnsafePointer<Atomic<Int64>> {
-    unsafe at(0, field.rawValue)
-  }
-
-  @inline(__always)
-  private func threadField(
-    _ thread: Int, _ field: ThreadField
-  ) -> UnsafePointer<Atomic<Int64>> {
-    precondition(thread >= 0 && thread < threads)
-    return unsafe at(1 &+ thread, field.rawValue)
-  }
-
-  @inline(__always)
-  private func at(_ line: Int, _ field: Int) -> UnsafePointer<Atomic<Int64>> {
-    unsafe UnsafePointer(
-      (base + (line &* Self.lineBytes &+ field &* 8)).assumingMemoryBound(
-        to: Atomic<Int64>.self))
+  /// A number that workers write and others count with: garbage may not make them trap.
+  private func count(_ line: Int, _ field: Int) -> Int {
+    Int(min(max(header(line)[field], 0), 1 << 30))
   }
 }

@@ -156,9 +156,10 @@ extension WorkerServer {
 
   private func call(_ thread: HandlerThread, nowMs: Int64) {
     thread.exchange.handler = .application
-    slot.requestBegan(thread: thread.index, ms: nowMs)
+    let line = slot.line(thread.index)
+    line.requestBegan(ms: nowMs, connectionRequests: 0)
     application.respond(to: thread.exchange)
-    slot.requestEnded(thread: thread.index)
+    line.requestEnded(bytes: 0, durationUs: 0)
     precondition(thread.exchange.isOver, "an application must finish or abort its exchange")
   }
 

@@ -85,9 +85,9 @@ extension Supervisor {
   private func findStuckRequests(nowMs: Int64) {
     for worker in workers where worker.state == .ready || worker.state == .draining {
       guard let oldest = worker.board.oldestRequest,
-        nowMs - oldest.beganMs > settings.timeoutMs
+        nowMs - oldest.sinceMs > settings.timeoutMs
       else { continue }
-      let seconds = (nowMs - oldest.beganMs) / 1000
+      let seconds = (nowMs - oldest.sinceMs) / 1000
       ErrorLog.write(
         .error,
         "\(worker.name) (pid \(worker.pid)): the request of its thread \(oldest.thread) "

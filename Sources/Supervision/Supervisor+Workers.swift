@@ -198,7 +198,7 @@ extension Supervisor {
     }
     var notice = DeathNotice(
       pid: worker.pid, who: worker.name, status: status, state: worker.state,
-      killReason: worker.killReason, requestsLost: worker.board.busyThreads)
+      killReason: worker.killReason, requestsLost: worker.board.requestsInHand)
     if status == .signalled(signal: Signal.kill, dumpedCore: false), worker.killReason == nil {
       notice.outOfMemory = ranOutOfMemory()
     }

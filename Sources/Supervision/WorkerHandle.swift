@@ -31,7 +31,7 @@ final class WorkerHandle {
 
   /// A worker was asked for.
   func beginFork(generation: Int, link: ChildLink, deadlineMs: Int64) {
-    board.clear(generation: generation)
+    board.clear(generation: generation, phase: .starting)
     self.generation = generation
     self.link = link
     self.deadlineMs = deadlineMs
@@ -44,7 +44,7 @@ final class WorkerHandle {
 
   /// The slot is free again.
   func becomeEmpty() {
-    board.clear(generation: 0)
+    board.clear(generation: 0, phase: .open)
     state = .empty
     pid = 0
     link = nil

@@ -20,7 +20,7 @@ import Testing
   @Test(arguments: [["--workers", "4"], ["--workers=4"], ["-w", "4"], ["-w4"], ["-w=4"]])
   func spellings(words: [String]) throws {
     let line = try ServeCommandLine(parsing: words + ["app"], usableCPUs: 3)
-    #expect(line.settings.workers == 4)
+    #expect(line.settings.workersMax == 4)
     #expect(line.settings.application == "app")
     #expect(line.origin(of: "workers") == .option(words[0].hasPrefix("--") ? "--workers" : "-w"))
     #expect(line.origin(of: "threads") == .builtIn)
@@ -29,7 +29,7 @@ import Testing
   @Test func nothingGiven() throws {
     let line = try parse()
     var defaults = ServerSettings()
-    defaults.workers = 3
+    defaults.workersMax = 3
     #expect(line.settings == defaults)
     #expect(line.origin(of: "workers") == .decided("3 CPUs are usable"))
     #expect(line.settings.threads == 4)

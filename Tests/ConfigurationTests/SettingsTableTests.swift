@@ -53,7 +53,7 @@ import Testing
     settings.backlog = 1
     settings.staticMounts = ["/=/srv/é", "/s=/d=e"]
     settings.staticFollowsSymlinks = true
-    (settings.workers, settings.threads, settings.maxConnections) = (7, 8, 9)
+    (settings.workersMax, settings.threads, settings.maxConnections) = (7, 8, 9)
     (settings.maxRequests, settings.maxRequestsJitter) = (10, 11)
     (settings.limitRequestLine, settings.limitRequestFieldSize) = (100, 101)
     (settings.limitRequestFields, settings.limitRequestBody) = (12, 13)

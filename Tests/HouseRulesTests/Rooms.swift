@@ -38,10 +38,10 @@ struct Room {
     Room("ProcessPolicy", .pure),
     Room("HTTP1", .pure, ["Bytes"]),
     Room("AccessLog", .pure, ["HTTP1", "Bytes"]),
-    Room("Reporting", .pure, ["Bytes"]),
+    Room("Reporting", .pure, ["ProcessPolicy", "Bytes"]),
     Room("Configuration", .pure, ["AccessLog", "ProcessPolicy", "Bytes"]),
     Room("Platform", .edge, ["CLinux", "Bytes"]),
-    Room("Scoreboard", .edge, ["Reporting", "Platform"]),
+    Room("Scoreboard", .edge, ["Reporting", "ProcessPolicy", "Platform"]),
     Room("Control", .edge, ["Platform", "Bytes"]),
     Room("StaticFiles", .assembly, ["HTTP1", "Platform", "Bytes"]),
     Room(
@@ -57,7 +57,9 @@ struct Room {
     Room(
       "PlimsollPython", .entry,
       ["Gateway", "Server", "Control", "Scoreboard", "Configuration", "Platform", "CPython"]),
-    Room("plimsoll", .entry, ["Configuration", "Scoreboard", "Reporting", "Platform"]),
+    Room(
+      "plimsoll", .entry,
+      ["Configuration", "Scoreboard", "Reporting", "ProcessPolicy", "Platform"]),
     Room("plimsolld", .entry, ["Supervision", "Configuration", "Platform"]),
   ]
 

@@ -1,0 +1,114 @@
+// Scoreboard+Status: the whole scoreboard as plain values. Edge.
+internal import Platform
+internal import ProcessPolicy
+public import Reporting
+
+extension Scoreboard {
+  /// The server as it is now.
+  ///
+  /// Reads without a lock: single numbers are right, and may be some microseconds apart.
+  public func status() -> ServerStatus {
+    let nowMs = Clock.monotonicMs()
+    var status = ServerStatus()
+    status.software = facts.software
+    status.title = facts.title
+    status.supervisorPid = facts.supervisorPid
+    status.mpm = facts.mpm
+    status.policy = facts.policy
+    status.nowSeconds = Clock.realSeconds()
+    status.startedSeconds = facts.startedSeconds
+    status.servingSinceSeconds = facts.servingSinceSeconds
+    status.generation = facts.servingGeneration
+    status.forks = facts.forks
+    status.deaths = facts.deaths
+    status.threadsPerWorker = threads
+    status.load = Self.loadAverage()
+    var durationUs = facts.durationUs
+    status.totals = ServerStatus.Totals(requests: facts.requests, bytes: facts.bytes)
+    status.cpuMs = facts.cpuMs
+    for index in 0..<slots {
+      let slot = self[index]
+      let worker = slot.worker(number: index, nowMs: nowMs)
+      status.slots.append(worker)
+      guard worker != nil else { continue }
+      status.cpuMs &+= slot.cpuMs
+      for number in 0...threads {
+        let line = slot.line(number)
+        status.totals.requests &+= line.requests
+        status.totals.bytes &+= line.bytes
+        durationUs &+= line.durationUs
+      }
+    }
+    status.totals.durationMs = durationUs / 1000
+    return status
+  }
+
+  /// The machine's load averages; proc_loadavg(5).
+  private static func loadAverage() -> ServerStatus.LoadAverage? {
+    guard let text = SmallFile.text("/proc/loadavg", mostBytes: 128) else { return nil }
+    let numbers = text.split(separator: " ").prefix(3).compactMap { Double($0) }
+    guard numbers.count == 3 else { return nil }
+    return ServerStatus.LoadAverage(one: numbers[0], five: numbers[1], fifteen: numbers[2])
+  }
+}
+
+extension WorkerSlot {
+  /// The worker in this slot; nil where it is open.
+  func worker(number: Int, nowMs: Int64) -> ServerStatus.Worker? {
+    let phase: ServerStatus.Phase
+    switch self.phase {
+    case .open: return nil
+    case .starting: phase = .starting
+    case .serving: phase = .serving
+    case .draining: phase = .draining
+    case .idleCleanup: phase = .idleCleanup
+    }
+    var worker = ServerStatus.Worker()
+    worker.slot = number
+    worker.pid = pid
+    worker.generation = generation
+    worker.phase = phase
+    worker.isAccepting = isAccepting
+    worker.ageMs = startedMs > 0 ? max(0, nowMs &- startedMs) : 0
+    worker.cpuMs = cpuMs
+    worker.connections.total = connections
+    worker.connections.keepAlive = keepAliveConnections
+    worker.connections.reading = readingConnections
+    worker.connections.writing = writingConnections
+    worker.connections.closing = closingConnections
+    worker.connections.waiting = waiting
+    for index in 0..<threads {
+      worker.handlers.append(line(index).handler(in: phase, nowMs: nowMs))
+    }
+    // The monitor's line belongs to no handler, but what it answered is answered.
+    for index in 0...threads {
+      worker.totals.requests &+= line(index).requests
+      worker.totals.bytes &+= line(index).bytes
+      worker.totals.durationMs &+= line(index).durationUs / 1000
+    }
+    return worker
+  }
+}
+
+extension HandlerLine {
+  func handler(in phase: ServerStatus.Phase, nowMs: Int64) -> ServerStatus.Handler {
+    var handler = ServerStatus.Handler()
+    switch phase {
+    case .starting: handler.state = .starting
+    case .serving: handler.state = state
+    case .draining: handler.state = .graceful
+    case .idleCleanup: handler.state = state.isBusy ? .graceful : .idleCleanup
+    }
+    handler.totals = ServerStatus.Totals(
+      requests: requests, bytes: bytes, durationMs: durationUs / 1000)
+    handler.connectionRequests = connectionRequests
+    handler.sinceBeginMs = beganMs > 0 ? max(0, nowMs &- beganMs) : nil
+    handler.lastDurationMs = lastDurationUs / 1000
+    if let texts {
+      handler.client = texts.client
+      handler.host = texts.host
+      handler.request = texts.request
+    }
+    return handler
+  }
+}

@@ -1,0 +1,150 @@
+// ServerFacts: what the supervisor says about the whole server. Edge.
+
+/// The lines of a scoreboard that are about no worker in particular. Written by the supervisor.
+@safe public struct ServerFacts {
+  /// Lines of numbers.
+  private static let numberLines = 2
+  /// Longest title that is kept, in bytes.
+  private static let titleBytes = 127
+  /// Longest name of the product with its version.
+  private static let softwareBytes = 63
+  /// Longest name of a process model or policy.
+  private static let wordBytes = 15
+  /// Lines of shared memory that it takes.
+  static let lines = numberLines + (titleBytes + softwareBytes + 2 * wordBytes + 4 + 63) / 64
+
+  private let base: UnsafeMutableRawPointer
+
+  init(at base: UnsafeMutableRawPointer) { unsafe self.base = base }
+
+  private enum Now {
+    static let supervisorPid = 0
+    static let startedSeconds = 1
+    static let servingSinceSeconds = 2
+    static let newestGeneration = 3
+    static let servingGeneration = 4
+    static let failedGeneration = 5
+  }
+
+  private enum Gone {
+    static let requests = 0
+    static let bytes = 1
+    static let durationUs = 2
+    static let cpuMs = 3
+    static let forks = 4
+    static let deaths = 5
+  }
+
+  private var now: SharedLine { unsafe SharedLine(at: base) }
+  private var gone: SharedLine { unsafe SharedLine(at: base + SharedLine.bytes) }
+
+  // MARK: texts, written once before there is any other process
+
+  private enum Place {
+    static let title = numberLines * SharedLine.bytes
+    static let software = title + 1 + titleBytes
+    static let mpm = software + 1 + softwareBytes
+    static let policy = mpm + 1 + wordBytes
+  }
+
+  /// What does not change while the server runs.
+  public func describe(title: String, software: String, mpm: String, policy: String) {
+    put(title, at: Place.title, most: Self.titleBytes)
+    put(software, at: Place.software, most: Self.softwareBytes)
+    put(mpm, at: Place.mpm, most: Self.wordBytes)
+    put(policy, at: Place.policy, most: Self.wordBytes)
+  }
+
+  /// What is served, as in process titles.
+  public var title: String { text(at: Place.title, most: Self.titleBytes) }
+  /// Product and version.
+  public var software: String { text(at: Place.software, most: Self.softwareBytes) }
+  /// `prefork`, `worker` or `event`.
+  public var mpm: String { text(at: Place.mpm, most: Self.wordBytes) }
+  /// `loadline` or `apache`.
+  public var policy: String { text(at: Place.policy, most: Self.wordBytes) }
+
+  private func put(_ text: String, at offset: Int, most: Int) {
+    var count = 0
+    for byte in text.utf8.prefix(most) {
+      count += 1
+      unsafe base.storeBytes(of: byte, toByteOffset: offset + count, as: UInt8.self)
+    }
+    unsafe base.storeBytes(of: UInt8(count), toByteOffset: offset, as: UInt8.self)
+  }
+
+  private func text(at offset: Int, most: Int) -> String {
+    let count = unsafe min(Int(base.load(fromByteOffset: offset, as: UInt8.self)), most)
+    return unsafe String(
+      decoding: UnsafeRawBufferPointer(start: base + offset + 1, count: count), as: UTF8.self)
+  }
+
+  // MARK: numbers
+
+  /// Process id of the supervisor.
+  public var supervisorPid: Int32 {
+    get { Int32(truncatingIfNeeded: now[Now.supervisorPid]) }
+    nonmutating set { now[Now.supervisorPid] = Int64(newValue) }
+  }
+
+  /// When the server was started, in seconds since 1970.
+  public var startedSeconds: Int64 {
+    get { now[Now.startedSeconds] }
+    nonmutating set { now[Now.startedSeconds] = newValue }
+  }
+
+  /// When the generation that serves was put into service, in seconds since 1970; 0 before any.
+  public var servingSinceSeconds: Int64 {
+    get { now[Now.servingSinceSeconds] }
+    nonmutating set { now[Now.servingSinceSeconds] = newValue }
+  }
+
+  /// The newest generation that was started.
+  public var newestGeneration: Int {
+    get { Int(now[Now.newestGeneration]) }
+    nonmutating set { now[Now.newestGeneration] = Int64(newValue) }
+  }
+
+  /// The generation that serves; 0 before any.
+  public var servingGeneration: Int {
+    get { Int(now[Now.servingGeneration]) }
+    nonmutating set { now[Now.servingGeneration] = Int64(newValue) }
+  }
+
+  /// The newest generation that was given up; 0 where none was.
+  public var failedGeneration: Int {
+    get { Int(now[Now.failedGeneration]) }
+    nonmutating set { now[Now.failedGeneration] = Int64(newValue) }
+  }
+
+  /// A worker is asked for.
+  public func workerWasForked() { gone.add(1, to: Gone.forks) }
+
+  /// A worker ended otherwise than it should.
+  public func workerDied() { gone.add(1, to: Gone.deaths) }
+
+  /// Workers that were ever asked for.
+  public var forks: Int64 { gone[Gone.forks] }
+  /// Workers that ended otherwise than they should.
+  public var deaths: Int64 { gone[Gone.deaths] }
+
+  /// Adds what the worker of a slot did, which is gone, before the slot is cleared.
+  public func inherit(from slot: WorkerSlot) {
+    gone.add(slot.cpuMs, to: Gone.cpuMs)
+    for index in 0...slot.threads {
+      let line = slot.line(index)
+      gone.add(line.requests, to: Gone.requests)
+      gone.add(line.bytes, to: Gone.bytes)
+      gone.add(line.durationUs, to: Gone.durationUs)
+    }
+  }
+
+  /// Requests that workers answered which are gone.
+  var requests: Int64 { gone[Gone.requests] }
+  /// Bytes of their responses.
+  var bytes: Int64 { gone[Gone.bytes] }
+  /// Time they took, in microseconds.
+  var durationUs: Int64 { gone[Gone.durationUs] }
+  /// CPU time of those workers, in milliseconds.
+  var cpuMs: Int64 { gone[Gone.cpuMs] }
+}

@@ -1,0 +1,90 @@
+// The scoreboard as plain values: letters, sums, and what workers that are gone leave behind.
+import Platform
+import ProcessPolicy
+import Reporting
+import Scoreboard
+import Testing
+
+@Suite struct ScoreboardStatusTests {
+  private func board(slots: Int, threads: Int) throws -> Scoreboard {
+    let memory = try Scoreboard.makeDescriptor(slots: slots, threads: threads)
+    return try Scoreboard(mapping: memory.number)
+  }
+
+  @Test func showsOpenSlotsAndWorkers() throws {
+    let board = try board(slots: 3, threads: 2)
+    board.facts.describe(title: "app:app", software: "plimsoll/1", mpm: "event", policy: "loadline")
+    board.facts.servingGeneration = 4
+    board[1].clear(generation: 4, phase: .serving)
+    board[1].occupy(pid: 99, startedMs: Clock.monotonicMs() - 5000)
+    board[1].setConnections(7)
+    board[1].setAccepting(true)
+    board[1].line(0).requestBegan(ms: Clock.monotonicMs() - 100, connectionRequests: 2)
+    let status = board.status()
+    #expect(status.title == "app:app")
+    #expect(status.generation == 4)
+    #expect(status.slots.count == 3)
+    #expect(status.slots[0] == nil)
+    let worker = try #require(status.slots[1])
+    #expect(worker.slot == 1)
+    #expect(worker.pid == 99)
+    #expect(worker.ageMs >= 5000)
+    #expect(worker.isAccepting)
+    #expect(worker.connections.total == 7)
+    #expect(worker.handlers.map(\.state) == [.writing, .ready])
+    #expect(try #require(worker.handlers[0].sinceBeginMs) >= 100)
+    #expect(worker.handlers[1].sinceBeginMs == nil)
+    #expect(status.busyHandlers == 1)
+    #expect(status.idleHandlers == 1)
+  }
+
+  @Test(arguments: [
+    (WorkerSlot.Phase.starting, [ProcessState.starting, .starting]),
+    (.serving, [.keepAlive, .ready]), (.draining, [.graceful, .graceful]),
+    (.idleCleanup, [.graceful, .idleCleanup]),
+  ])
+  func lettersFollowThePhase(phase: WorkerSlot.Phase, letters: [ProcessState]) throws {
+    let board = try board(slots: 1, threads: 2)
+    board[0].clear(generation: 1, phase: .starting)
+    board[0].line(0).setState(.keepAlive)
+    board[0].setPhase(phase)
+    #expect(board.status().slots[0]?.handlers.map(\.state) == letters)
+  }
+
+  @Test func whatWasDoneStaysWhenItsWorkerIsGone() throws {
+    let board = try board(slots: 2, threads: 1)
+    for slot in [board[0], board[1]] {
+      slot.clear(generation: 1, phase: .serving)
+      slot.setCPUTime(ms: 30)
+      slot.line(0).requestBegan(ms: 1, connectionRequests: 1)
+      slot.line(0).requestEnded(bytes: 200, durationUs: 2500)
+      slot.line(1).count(bytes: 50, durationUs: 500)
+    }
+    let before = board.status()
+    #expect(before.totals == ServerStatus.Totals(requests: 4, bytes: 500, durationMs: 6))
+    #expect(before.cpuMs == 60)
+    board.facts.inherit(from: board[0])
+    board[0].clear(generation: 0, phase: .open)
+    let after = board.status()
+    #expect(after.totals == before.totals)
+    #expect(after.cpuMs == before.cpuMs)
+    #expect(after.slots[0] == nil)
+  }
+
+  /// The application's process can write what it likes there.
+  @Test func survivesGarbage() throws {
+    let memory = try Scoreboard.makeDescriptor(slots: 2, threads: 2)
+    let board = try Scoreboard(mapping: memory.number)
+    let raw = try SharedMemory(mapping: memory.number)
+    for byte in [UInt8(0xFF), 0x80, 0x7F] {
+      unsafe raw.base.initializeMemory(as: UInt8.self, repeating: byte, count: raw.count)
+      _ = board.status()
+      board[0].clear(generation: 1, phase: .serving)
+      unsafe raw.base.initializeMemory(as: UInt8.self, repeating: byte, count: raw.count)
+      board[0].setPhase(.serving)
+      #expect(board.status().slots[0] != nil)
+      board.facts.inherit(from: board[0])
+      _ = board[0].busyThreads + board[0].waiting + board[0].connections
+    }
+  }
+}
