@@ -19,6 +19,8 @@ public enum ExitCode: Int32, CaseIterable, Sendable {
   case permission = 6
   /// Workers keep dying at their start.
   case workersDie = 7
+  /// The machine is short of something a process needs: descriptors, memory, threads.
+  case resources = 8
 }
 
 /// What was wrong with the words a person typed, as one sentence, and the code to exit with.

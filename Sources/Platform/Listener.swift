@@ -242,6 +242,22 @@ public final class Listener {
     return unsafe getsockopt(socket, SOL_SOCKET, option, &value, &length) == 0 ? value : -1
   }
 
+  /// Connections that were made and wait to be accepted; 0 where it cannot be known (Unix sockets).
+  ///
+  /// `tcpi_unacked` of tcp(7)'s TCP_INFO, which for a listening socket is the length of its queue.
+  public var waitingConnections: Int {
+    let offset = 24
+    var info = (0 as UInt64, 0 as UInt64, 0 as UInt64, 0 as UInt64)
+    var length = socklen_t(MemoryLayout.size(ofValue: info))
+    return unsafe withUnsafeMutableBytes(of: &info) { bytes in
+      guard
+        unsafe getsockopt(number, Int32(IPPROTO_TCP), TCP_INFO, bytes.baseAddress, &length) == 0,
+        Int(length) >= offset + 4
+      else { return 0 }
+      return unsafe Int(bytes.load(fromByteOffset: offset, as: UInt32.self))
+    }
+  }
+
   /// The address of a socket as clients write it.
   static func name(of socket: Int32) -> String {
     var storage = sockaddr_storage()

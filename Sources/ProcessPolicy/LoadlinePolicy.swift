@@ -4,7 +4,8 @@
 public struct LoadlineSettings: Equatable, Sendable {
   /// Processes kept even without any demand; at least 1, default 1.
   public let minProcesses: Int
-  /// Processes alive at most, those that are ending included.
+  /// Processes that serve or load at most. While some are ending, ``LoadlinePolicy/surge(of:)``
+  /// more may be alive.
   public let maxProcesses: Int
   /// Threads that a process runs the application in; default 1.
   public let threadsPerProcess: Int
@@ -31,6 +32,11 @@ public struct LoadlineSettings: Equatable, Sendable {
 /// 4. Only idle processes end, and never the most recently used one: its caches are the warmest.
 /// 5. After early deaths the next start waits, twice as long each time, and is the only one until
 ///    a process has proved itself.
+/// 6. A new generation is brought to the number of processes that the old one had, and one of the
+///    old ends for each new one that is ready: capacity never dips, and ``surge(of:)`` bounds what
+///    both take together.
+/// 7. Where the processes use up all CPU time already, more than one for each core would only take
+///    memory: demand alone does not start them then.
 public struct LoadlinePolicy: Equatable, Sendable {
   /// How long too much capacity is kept, ms.
   public static let hysteresisMs: Int64 = 30_000
@@ -38,6 +44,12 @@ public struct LoadlinePolicy: Equatable, Sendable {
   public static let spareHandlers = 1
   /// Least time between two lines that say that the maximum is reached, ms.
   public static let reportEveryMs: Int64 = 600_000
+  /// Time between two looks at the demand while there is some, ms.
+  public static let sampleMs: Int64 = 100
+  /// The same while there is none.
+  public static let quietSampleMs: Int64 = 500
+  /// The same where the number of processes is fixed.
+  public static let fixedSampleMs: Int64 = 1000
 
   /// Bounds.
   public let settings: LoadlineSettings
@@ -55,6 +67,10 @@ public struct LoadlinePolicy: Equatable, Sendable {
     /// Since when a process that was started after the last failure is ready, ms.
     var provingSinceMs: Int64?
     var lastReportMs: Int64?
+    /// Busy handlers and waiting connections at the last look.
+    var demand = 0
+    /// Processes that the old generation had when the new one came; nil while there is no old one.
+    var handoverTarget: Int?
   }
 
   /// A policy that remembers nothing yet.
@@ -66,6 +82,10 @@ public struct LoadlinePolicy: Equatable, Sendable {
     var taken: Set<Int> = []
     /// Of this generation and not leaving: what counts as capacity.
     var serving: [ProcessSnapshot] = []
+    /// Of an older generation and not leaving.
+    var old: [ProcessSnapshot] = []
+    /// Of this generation and leaving.
+    var leaving = 0
     var loading = 0
     /// Busy handlers and waiting connections.
     var demand = 0
@@ -74,36 +94,70 @@ public struct LoadlinePolicy: Equatable, Sendable {
       demand = max(0, tick.waitingConnections)
       for process in tick.occupied {
         taken.insert(process.slot)
-        guard !process.state.isLeaving, process.generation == tick.generation else { continue }
-        serving.append(process)
-        loading += process.isLoaded ? 0 : 1
-        demand += max(0, process.busyThreads)
+        if process.state.isLeaving {
+          leaving += process.generation == tick.generation ? 1 : 0
+        } else if process.generation == tick.generation {
+          serving.append(process)
+          loading += process.isLoaded ? 0 : 1
+          demand += max(0, process.busyThreads)
+        } else if process.generation < tick.generation {
+          old.append(process)
+          demand += max(0, process.busyThreads)
+        }
+        // A newer generation is on trial; whoever tries it out decides about it.
       }
     }
+
+    var ready: Int { serving.count { $0.isLoaded } }
   }
 
-  /// What to do now. Call it often, every 100 ms for example, and at once when a child was reaped.
-  ///
-  /// Processes of another generation are neither capacity nor ended here: a restart is the
-  /// supervisor's.
+  /// Processes above the wanted number while others are ending: a quarter, at least one.
+  public static func surge(of wanted: Int) -> Int { max(1, (wanted + 3) / 4) }
+
+  /// When ``decide(_:)`` has something to look at next even if nothing happens; ms.
+  public func nextDecisionMs(nowMs: Int64) -> Int64 {
+    if state.backOff.failures > 0 {
+      return max(nowMs + Self.sampleMs, state.backOff.notBeforeMs)
+    }
+    if settings.minProcesses == settings.maxProcesses { return nowMs + Self.fixedSampleMs }
+    return nowMs + (state.demand > 0 ? Self.sampleMs : Self.quietSampleMs)
+  }
+
+  /// What to do now. Call it when ``nextDecisionMs(nowMs:)`` has come, and at once when a child was
+  /// reaped or is ready.
   public mutating func decide(_ tick: PolicyTick) -> [ProcessAction] {
     let census = Census(tick)
+    state.demand = census.demand
     var actions = noteDeaths(tick, census)
-    let needed = wanted(demand: census.demand)
-    let wanted = min(max(needed, settings.minProcesses), settings.maxProcesses)
+    let wanted = wanted(tick, census)
     if census.serving.count < wanted {
       state.surplusSinceMs = nil
-      let slots = slotsToFill(wanted - census.serving.count, tick, census)
+      let slots = slotsToFill(wanted, tick, census)
       if !slots.isEmpty { actions.append(.spawn(slots: slots)) }
-    } else if census.serving.count > wanted {
+    } else if census.serving.count > wanted && census.old.isEmpty {
       actions += shrink(to: wanted, tick.nowMs, census)
     } else {
       state.surplusSinceMs = nil
     }
-    if needed > settings.maxProcesses {
+    actions += handOver(wanted, census)
+    if census.demand > settings.maxProcesses * settings.threadsPerProcess, !tick.isCPUSaturated {
       actions += reportMaximum(demand: census.demand, nowMs: tick.nowMs)
     }
     return actions
+  }
+
+  /// Processes that this generation should have.
+  private mutating func wanted(_ tick: PolicyTick, _ census: Census) -> Int {
+    if census.old.isEmpty {
+      state.handoverTarget = nil
+    } else if state.handoverTarget == nil {
+      state.handoverTarget = census.old.count
+    }
+    var needed = max(wanted(demand: census.demand), state.handoverTarget ?? 0)
+    if tick.isCPUSaturated {
+      needed = min(needed, max(census.serving.count + census.old.count, tick.usableCores))
+    }
+    return min(max(needed, settings.minProcesses), settings.maxProcesses)
   }
 
   /// Processes for so much demand, without regard to the bounds.
@@ -114,14 +168,35 @@ public struct LoadlinePolicy: Equatable, Sendable {
 
   // MARK: growing
 
-  private func slotsToFill(_ missing: Int, _ tick: PolicyTick, _ census: Census) -> [Int] {
+  private func slotsToFill(_ wanted: Int, _ tick: PolicyTick, _ census: Census) -> [Int] {
     let isFailing = state.backOff.failures > 0
     if isFailing, tick.nowMs < state.backOff.notBeforeMs { return [] }
     let loadable = isFailing ? 1 : max(1, tick.usableCores)
-    let count = min(
-      missing, loadable - census.loading, settings.maxProcesses - census.taken.count)
+    let most = settings.maxProcesses + Self.surge(of: settings.maxProcesses)
+    var count = min(
+      wanted - census.serving.count, loadable - census.loading,
+      most - census.serving.count - census.leaving)
+    if !census.old.isEmpty {
+      count = min(
+        count, wanted + Self.surge(of: wanted) - census.serving.count - census.old.count)
+    }
     guard count > 0 else { return [] }
     return Array((0...).lazy.filter { !census.taken.contains($0) }.prefix(count))
+  }
+
+  // MARK: a new generation
+
+  /// Ends processes of the old generation that the new one stands in for.
+  private func handOver(_ wanted: Int, _ census: Census) -> [ProcessAction] {
+    let spare = census.ready + census.old.count - wanted
+    guard spare > 0, !census.old.isEmpty else { return [] }
+    // Those that do not serve yet go first: nobody would miss them. Then those without a request.
+    let inOrder = census.old.sorted { left, right in
+      if left.isLoaded != right.isLoaded { return right.isLoaded }
+      if left.busyThreads != right.busyThreads { return left.busyThreads < right.busyThreads }
+      return left.slot < right.slot
+    }
+    return inOrder.prefix(spare).map { .endGracefully(slot: $0.slot) }
   }
 
   // MARK: shrinking

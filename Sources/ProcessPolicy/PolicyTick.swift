@@ -17,11 +17,14 @@ public struct PolicyTick: Equatable, Sendable {
   public var waitingConnections: Int
   /// Cores that this server may use; at least 1.
   public var usableCores: Int
+  /// Whether the processes have used nearly all CPU time of those cores lately.
+  public var isCPUSaturated: Bool
 
   /// What the caller saw.
   public init(
     nowMs: Int64, generation: Int = 0, reaped: [ReapedProcess] = [],
-    processes: [ProcessSnapshot], waitingConnections: Int = 0, usableCores: Int = 1
+    processes: [ProcessSnapshot], waitingConnections: Int = 0, usableCores: Int = 1,
+    isCPUSaturated: Bool = false
   ) {
     self.nowMs = nowMs
     self.generation = generation
@@ -29,6 +32,7 @@ public struct PolicyTick: Equatable, Sendable {
     self.processes = processes
     self.waitingConnections = waitingConnections
     self.usableCores = usableCores
+    self.isCPUSaturated = isCPUSaturated
   }
 
   /// Slots with a process in them, lowest number first; without the reaped.

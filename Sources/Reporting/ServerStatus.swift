@@ -3,8 +3,8 @@ public import ProcessPolicy
 
 /// A whole server at one moment: what the scoreboard says, in plain values.
 ///
-/// Everything here was read without a lock, so numbers of different workers may be some microseconds
-/// apart; each single number is right.
+/// Everything here was read without a lock, so numbers of different workers may be some
+/// microseconds apart; each single number is right.
 public struct ServerStatus: Equatable, Sendable {
   /// Product and version, such as `plimsoll/0.1.0`.
   public var software = ""

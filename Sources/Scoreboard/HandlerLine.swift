@@ -3,8 +3,8 @@ public import ProcessPolicy
 
 /// One handler's part of a worker's slot: a line of numbers, and the texts of its latest request.
 ///
-/// One writer at a time: the handler's thread, or, where a connection holds a handler, whoever holds
-/// the connection.
+/// One writer at a time: the handler's thread, or, where a connection holds a handler, whoever
+/// holds the connection.
 @safe public struct HandlerLine {
   /// Lines of shared memory that it takes.
   static let lines = 1 + RequestText.lines

@@ -8,7 +8,7 @@ extension Supervisor {
   static let watchMs: Int64 = 500
 
   /// When something must be looked at next; .max where nothing waits for time to pass.
-  var nextDeadlineMs: Int64 {
+  var nextDueMs: Int64 {
     var next = Int64.max
     for mold in molds { next = min(next, mold.deadlineMs) }
     var isServing = false
@@ -20,10 +20,11 @@ extension Supervisor {
     guard phase == .running else { return next }
     let nowMs = Clock.monotonicMs()
     for notBefore in [
-      workerBackOff.notBeforeMs, trialBackOff.notBeforeMs, moldBackOff.notBeforeMs,
+      forkBackOff.notBeforeMs, trialBackOff.notBeforeMs, moldBackOff.notBeforeMs,
     ] where notBefore > nowMs {
       next = min(next, notBefore)
     }
+    if servingMold != nil { next = min(next, nextDecisionMs) }
     return next
   }
 
@@ -77,7 +78,7 @@ extension Supervisor {
     }
     if worker.killReason == nil {
       ErrorLog.write(.error, "\(worker.name) was not forked")
-      if phase == .running { workerBackOff.died(readyForMs: nil, nowMs: nowMs) }
+      if phase == .running { forkBackOff.died(readyForMs: nil, nowMs: nowMs) }
     }
     worker.becomeEmpty()
   }

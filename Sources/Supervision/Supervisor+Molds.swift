@@ -2,6 +2,7 @@
 internal import Configuration
 internal import Control
 internal import Platform
+internal import Scoreboard
 
 // How a version comes into service:
 //
@@ -18,6 +19,7 @@ extension Supervisor {
   /// Starts loading a new version.
   func startNextMold(nowMs: Int64) {
     generation += 1
+    scoreboard.facts.newestGeneration = generation
     trialDeaths = 0
     trialBackOff = BackOff()
     do {
@@ -115,7 +117,8 @@ extension Supervisor {
     if let old = servingMold { close(old, nowMs: nowMs) }
     servingMold = mold
     nextMold = nil
-    workerBackOff = BackOff()
+    forkBackOff = BackOff()
+    nextDecisionMs = nowMs
   }
 
   /// Gives the next mold up; what serves goes on serving.
@@ -129,6 +132,7 @@ extension Supervisor {
       .error,
       "the new version is given up, the old one keeps serving until a HUP signal tries "
         + "again: \(reason)")
+    scoreboard.facts.failedGeneration = generation
     if servingMold == nil { moldBackOff.died(readyForMs: nil, nowMs: nowMs) }
     notifier.ready(status: "serving the old version; the new one failed")
   }

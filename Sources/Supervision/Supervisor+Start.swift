@@ -1,6 +1,7 @@
 // Supervisor+Start: everything that is made once, before the first process. Assembly.
 public import Configuration
 internal import Platform
+internal import ProcessPolicy
 internal import Scoreboard
 
 extension Supervisor {
@@ -31,10 +32,10 @@ extension Supervisor {
     _ pidFile: consuming PidFile?, _ settingsNumber: Int32, _ extensionPath: String
   ) throws(StartFailure) -> Supervisor {
     do {
-      // Two generations, and some that drain, must find room side by side.
       let board = try Scoreboard.makeDescriptor(
-        slots: 2 * settings.workersMax + 8, threads: settings.threads)
+        slots: slots(settings), threads: settings.threads)
       let scoreboard = try Scoreboard(mapping: board.number)
+      describe(settings, on: scoreboard.facts)
       try Process.adoptOrphans()
       try FileDescriptor.setKeptByExec(settingsNumber, false)
       Signal.ignore(Signal.pipe)
@@ -48,10 +49,46 @@ extension Supervisor {
         scoreboardNumber: board.release(), account: account)
       return Supervisor(
         settings: settings, launcher: launcher, logs: logs, listeners: listeners,
-        scoreboard: scoreboard, notifier: .fromEnvironment(), signals: signals,
+        scoreboard: scoreboard, policy: try policy(settings), notifier: .fromEnvironment(),
+        signals: signals,
         pidFile: pidFile)
+    } catch let failure as StartFailure {
+      throw failure
     } catch {
       throw StartFailure(.internalError, "The server cannot be set up: \(error).")
+    }
+  }
+
+  /// Slots of the scoreboard.
+  private static func slots(_ settings: ServerSettings) -> Int {
+    // Apache's processes of two generations share its slots; the one on trial needs another.
+    if settings.usesApachePolicy {
+      return min(settings.apacheSettings.slotLimit + 8, Scoreboard.mostSlots)
+    }
+    // Two generations, and some that drain, must find room side by side.
+    return 2 * settings.workersMax + 8
+  }
+
+  private static func describe(_ settings: ServerSettings, on facts: ServerFacts) {
+    facts.describe(
+      title: settings.title, software: "plimsoll/\(Release.version)", mpm: settings.mpm,
+      policy: settings.policy)
+    facts.supervisorPid = Process.id
+    facts.startedSeconds = Clock.realSeconds()
+  }
+
+  private static func policy(_ settings: ServerSettings) throws(StartFailure) -> ChosenPolicy {
+    guard settings.usesApachePolicy else {
+      return ChosenPolicy(
+        loadline: LoadlineSettings(
+          minProcesses: settings.workersMin, maxProcesses: settings.workersMax,
+          threadsPerProcess: settings.threads))
+    }
+    do throws(RefusedSetting) {
+      // Corrected already, with a word to whoever typed it; once more, as the policy relies on it.
+      return ChosenPolicy(apache: try settings.apacheSettings.corrected().settings)
+    } catch {
+      throw StartFailure(.usage, error.text)
     }
   }
 

@@ -7,25 +7,21 @@ internal import Scoreboard
 extension Supervisor {
   // MARK: fork
 
-  /// Asks the mold of a generation for a worker.
-  func fork(generation: Int, nowMs: Int64) {
-    // Without a free slot the next plan asks again: some worker is on its way out.
-    guard let worker = workers.first(where: { $0.state == .empty }),
-      let mold = molds.first(where: { $0.generation == generation && $0.state == .ready }),
-      let moldLink = mold.link
-    else { return }
+  /// Asks a mold for a worker in a slot.
+  func fork(_ worker: WorkerHandle, from mold: MoldHandle, nowMs: Int64) {
+    guard worker.state == .empty, mold.state == .ready, let moldLink = mold.link else { return }
     do {
       let pair = try ControlPair()
       worker.beginFork(
-        generation: generation, link: ChildLink(owning: pair.near),
+        generation: mold.generation, link: ChildLink(owning: pair.near), nowMs: nowMs,
         deadlineMs: nowMs + settings.startupTimeoutMs)
       let sent = moldLink.send(.fork(slot: worker.slot), descriptors: [pair.far])
       pair.closeFar()
       // A full queue: the mold is behind. A closed one: its death is on its way here.
-      if !sent { worker.becomeEmpty() }
+      if sent { scoreboard.facts.workerWasForked() } else { worker.becomeEmpty() }
     } catch {
       ErrorLog.write(.error, "cannot make a control channel: \(error)")
-      workerBackOff.died(readyForMs: nil, nowMs: nowMs)
+      forkBackOff.died(readyForMs: nil, nowMs: nowMs)
     }
   }
 
@@ -94,13 +90,16 @@ extension Supervisor {
       workerIsReady(worker, nowMs: nowMs)
     case .retiring:
       guard worker.state == .ready else { return }
-      let reason =
-        settings.maxRequests > 0
-        ? "it has served --max-requests, or was sent SIGTERM" : "it was sent SIGTERM"
+      let limits = [
+        settings.maxRequests > 0 ? "has served --max-requests" : nil,
+        settings.maxConnectionsPerChild > 0 ? "has had --max-connections-per-child" : nil,
+        "was sent SIGTERM",
+      ]
+      let reason = "it " + limits.compactMap { $0 }.joined(separator: ", or ")
       ErrorLog.write(
         .info, "\(worker.name) (pid \(worker.pid)) retires and is replaced: \(reason)")
       worker.state = .draining
-      worker.deadlineMs = nowMs + settings.gracefulTimeoutMs
+      worker.deadlineMs = gracefulDeadlineMs(nowMs: nowMs)
     case .failed(let code, let message):
       guard !hasServed else {
         if let nextMold, nextMold.generation == worker.generation {
@@ -125,12 +124,26 @@ extension Supervisor {
     } else if !hasServed {
       announce(
         "serving \(title) at \(listeners.map(\.name).joined(separator: ", ")) with "
-          + "\(settings.workersMax) × \(settings.threads) threads, Python "
+          + "\(capacity), Python "
           + "\(servingMold?.python ?? "")")
     }
     hasServed = true
-    workerBackOff.becameReady()
+    if let servingMold, scoreboard.facts.servingGeneration != servingMold.generation {
+      scoreboard.facts.servingSinceSeconds = Clock.realSeconds()
+      scoreboard.facts.servingGeneration = servingMold.generation
+    }
+    forkBackOff.becameReady()
     moldBackOff.becameReady()
+  }
+
+  /// How many requests it can have in hand, in a few words.
+  private var capacity: String {
+    let threads = "\(settings.threads) \(settings.threads == 1 ? "thread" : "threads")"
+    guard !settings.usesApachePolicy else {
+      return "1 to \(settings.mostWorkers) × \(threads) (Apache's \(settings.mpm))"
+    }
+    let (least, most) = (settings.workersMin, settings.workersMax)
+    return (least == most ? "\(most)" : "\(least) to \(most)") + " × \(threads)"
   }
 
   private func announce(_ text: String) {
@@ -140,6 +153,11 @@ extension Supervisor {
 
   // MARK: the end
 
+  /// When a worker that finishes now has had its time; `--graceful-timeout 0` sets no limit.
+  private func gracefulDeadlineMs(nowMs: Int64) -> Int64 {
+    settings.gracefulTimeoutMs > 0 ? nowMs + settings.gracefulTimeoutMs : .max
+  }
+
   /// Lets a worker finish what it has in hand; one that does not serve yet is killed.
   func drain(_ worker: WorkerHandle, nowMs: Int64, with message: ControlMessage = .drain) {
     switch worker.state {
@@ -147,7 +165,7 @@ extension Supervisor {
     case .draining: _ = worker.link?.send(message)
     case .ready:
       worker.state = .draining
-      worker.deadlineMs = nowMs + settings.gracefulTimeoutMs
+      worker.deadlineMs = gracefulDeadlineMs(nowMs: nowMs)
       _ = worker.link?.send(message)
     case .forking, .starting:
       kill(worker, because: phase == .stopping ? .stoppedAtOnce : .notNeeded, nowMs: nowMs)
@@ -206,6 +224,11 @@ extension Supervisor {
     let wasCapacity = worker.state.isCapacity
     let readyForMs = worker.readySinceMs.map { nowMs - $0 }
     let generation = worker.generation
+    if notice.level == .error { scoreboard.facts.workerDied() }
+    scoreboard.facts.inherit(from: worker.board)
+    if nextMold?.generation != generation {
+      noteDeath(of: worker, notice, readyForMs: readyForMs)
+    }
     worker.becomeEmpty()
     guard phase == .running, notice.state != .draining || worker.killReason != nil,
       worker.killReason != .notNeeded
@@ -213,7 +236,7 @@ extension Supervisor {
     if let nextMold, nextMold.generation == generation {
       trialWorkerDied(nowMs: nowMs)
     } else if wasCapacity || worker.killReason != nil {
-      servingWorkerDied(readyForMs: readyForMs, nowMs: nowMs)
+      servingWorkerDied(nowMs: nowMs)
     }
   }
 
@@ -226,8 +249,7 @@ extension Supervisor {
     }
   }
 
-  private func servingWorkerDied(readyForMs: Int64?, nowMs: Int64) {
-    workerBackOff.died(readyForMs: readyForMs, nowMs: nowMs)
+  private func servingWorkerDied(nowMs: Int64) {
     guard !hasServed else { return }
     firstDeaths += 1
     if firstDeaths >= Self.mostFirstDeaths {

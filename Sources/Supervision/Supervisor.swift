@@ -2,14 +2,16 @@
 internal import Configuration
 internal import Control
 internal import Platform
+internal import ProcessPolicy
 internal import Scoreboard
 
 /// The supervisor: one thread, no Python.
 ///
 /// It waits in poll(2) for signals, for messages of its children and for the next deadline, brings
-/// its picture of the tree up to date, and then does what ``TreePlan`` asks for. The extensions
-/// hold, in this order of reading: starting (`+Start`), molds and restarts (`+Molds`), workers
-/// (`+Workers`), deadlines and stuck requests (`+Deadlines`), signals and stopping (`+Signals`).
+/// its picture of the tree up to date, and then does what the process policy asks for. The
+/// extensions hold, in this order of reading: starting (`+Start`), what the policy sees and decides
+/// (`+Policy`), molds and restarts (`+Molds`), workers (`+Workers`), deadlines and stuck requests
+/// (`+Deadlines`), signals and stopping (`+Signals`).
 public final class Supervisor {
   /// Whether the server goes on.
   enum Phase {
@@ -58,26 +60,38 @@ public final class Supervisor {
   private var hasSettled = false
   var firstDeaths = 0
   var trialDeaths = 0
-  var workerBackOff = BackOff()
+  /// After a fork that did not come about.
+  var forkBackOff = BackOff()
   var trialBackOff = BackOff()
   var moldBackOff = BackOff()
   var moldReadySinceMs: Int64?
   /// Deaths of processes that no mold has told us about yet, while one may; bounded.
   var unclaimedDeaths: [(pid: Int32, status: ExitStatus)] = []
+  /// Who decides how many workers there are.
+  var policy: ChosenPolicy
+  /// Deaths that the policy was not told yet.
+  var reaped: [ReapedProcess] = []
+  /// When the policy wants to look again; CLOCK_MONOTONIC.
+  var nextDecisionMs: Int64 = 0
+  /// Connections that waited to be accepted at the last look.
+  var backlog = 0
+  var cpuMeter = CPUMeter()
+  let usableCores = UsableCPUs.count
   var outOfMemoryKills: Int?
   var nextWatchMs: Int64 = 0
 
   /// Everything that start made; see ``start(settings:settingsNumber:extensionPath:)``.
   init(
     settings: ServerSettings, launcher: MoldLauncher, logs: LogFiles, listeners: [Listener],
-    scoreboard: Scoreboard, notifier: ServiceNotifier, signals: consuming SignalDescriptor,
-    pidFile: consuming PidFile?
+    scoreboard: Scoreboard, policy: ChosenPolicy, notifier: ServiceNotifier,
+    signals: consuming SignalDescriptor, pidFile: consuming PidFile?
   ) {
     self.settings = settings
     self.launcher = launcher
     self.logs = logs
     self.listeners = listeners
     self.scoreboard = scoreboard
+    self.policy = policy
     self.notifier = notifier
     self.signals = signals
     self.pidFile = pidFile
@@ -99,7 +113,7 @@ public final class Supervisor {
       readWorkers(nowMs: nowMs)
       readSignals(nowMs: nowMs)
       checkDeadlines(nowMs: nowMs)
-      followPlan(nowMs: nowMs)
+      followPolicy(nowMs: nowMs)
     }
     for listener in listeners { listener.removeFile() }
     pidFile = nil
@@ -116,7 +130,8 @@ public final class Supervisor {
     var descriptors = [signals.descriptor.number]
     for mold in molds { if let link = mold.link { descriptors.append(link.number) } }
     for worker in workers { if let link = worker.link { descriptors.append(link.number) } }
-    let waitMs = nextDeadlineMs == .max ? -1 : max(0, nextDeadlineMs - Clock.monotonicMs() + 1)
+    let due = nextDueMs
+    let waitMs = due == .max ? -1 : max(0, due - Clock.monotonicMs() + 1)
     if hasServed && !hasSettled
       && workers.allSatisfy({ $0.state == .empty || $0.state == .ready })
     {
@@ -129,35 +144,5 @@ public final class Supervisor {
   /// Every mold that lives.
   var molds: [MoldHandle] {
     [servingMold, nextMold].compactMap { $0 } + closingMolds
-  }
-
-  /// The tree as decisions see it.
-  func plan(nowMs: Int64) -> TreePlan {
-    var plan = TreePlan(
-      wanted: settings.workersMax, serving: servingMold.map(\.generation),
-      workers: workers.filter { $0.state != .empty }.map(\.view))
-    if let nextMold, nextMold.state == .ready { plan.trial = nextMold.generation }
-    plan.mayFork = nowMs >= workerBackOff.notBeforeMs
-    plan.mayForkTrial = nowMs >= trialBackOff.notBeforeMs
-    return plan
-  }
-
-  private func followPlan(nowMs: Int64) {
-    guard phase == .running else { return }
-    if servingMold == nil && nextMold == nil && nowMs >= moldBackOff.notBeforeMs {
-      startNextMold(nowMs: nowMs)
-    }
-    // A drained worker makes room for a fork at once. Two rounds do for that; the third is for
-    // what both together allow, and a slot that is not free yet must not keep us here.
-    for _ in 0..<3 {
-      let actions = plan(nowMs: nowMs).actions()
-      if actions.isEmpty { return }
-      for action in actions {
-        switch action {
-        case .fork(let generation): fork(generation: generation, nowMs: nowMs)
-        case .drain(let slot): drain(workers[slot], nowMs: nowMs)
-        }
-      }
-    }
   }
 }

@@ -7,7 +7,7 @@ final class WorkerHandle {
   let slot: Int
   /// The slot's shared memory.
   let board: WorkerSlot
-  var state = WorkerState.empty
+  var state = WorkerState.empty { didSet { board.setPhase(boardPhase) } }
   var generation = 0
   /// 0 until the mold has told it.
   var pid: Int32 = 0
@@ -16,6 +16,12 @@ final class WorkerHandle {
   var deadlineMs = Int64.max
   var readySinceMs: Int64?
   var killReason: KillReason?
+  /// It was told to go because there were more idle workers than are needed.
+  var endsBecauseIdle = false
+  /// When it was asked for; CLOCK_MONOTONIC.
+  var startedMs: Int64 = 0
+  /// CPU time it had used at the last look, for ``CPUMeter``.
+  var cpuMs: Int64 = 0
   /// It said that it serves before the mold told its pid.
   var saidReady = false
 
@@ -24,18 +30,19 @@ final class WorkerHandle {
     self.board = board
   }
 
-  var view: WorkerView { WorkerView(slot: slot, generation: generation, state: state) }
-
   /// How the log calls it.
   var name: String { "worker \(slot)" }
 
   /// A worker was asked for.
-  func beginFork(generation: Int, link: ChildLink, deadlineMs: Int64) {
+  func beginFork(generation: Int, link: ChildLink, nowMs: Int64, deadlineMs: Int64) {
     board.clear(generation: generation, phase: .starting)
     self.generation = generation
     self.link = link
     self.deadlineMs = deadlineMs
+    endsBecauseIdle = false
     state = .forking
+    startedMs = nowMs
+    cpuMs = 0
     pid = 0
     readySinceMs = nil
     killReason = nil
@@ -44,10 +51,20 @@ final class WorkerHandle {
 
   /// The slot is free again.
   func becomeEmpty() {
-    board.clear(generation: 0, phase: .open)
     state = .empty
+    board.clear(generation: 0, phase: .open)
     pid = 0
     link = nil
     deadlineMs = .max
+  }
+
+  /// The state as others see it on the scoreboard.
+  private var boardPhase: WorkerSlot.Phase {
+    switch state {
+    case .empty: .open
+    case .forking, .starting: .starting
+    case .ready: .serving
+    case .draining, .condemned: endsBecauseIdle ? .idleCleanup : .draining
+    }
   }
 }

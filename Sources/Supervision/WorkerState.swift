@@ -15,7 +15,7 @@
 ///    unclaimed ones until then, and so does what it said. A pid that is none of the supervisor's
 ///    children is refused, as it would be sent signals with the supervisor's rights.)
 /// 2. Only `forking`, `starting` and `ready` workers count as capacity. Whoever leaves them is
-///    replaced by the next plan: no transition forks by itself.
+///    replaced as the policy decides: no transition forks by itself.
 /// 3. Every state but `empty` and `ready` has a deadline: forking and starting `--startup-timeout`,
 ///    draining `--graceful-timeout`, condemned 200 ms. A deadline that passes leads towards
 ///    SIGKILL, so every worker that was given up ends.
@@ -42,22 +42,5 @@ public enum WorkerState: Equatable, Sendable {
     case .forking, .starting, .ready: true
     case .empty, .draining, .condemned: false
     }
-  }
-}
-
-/// One occupied slot, as decisions see it.
-public struct WorkerView: Equatable, Sendable {
-  /// Scoreboard slot.
-  public var slot: Int
-  /// Generation of the mold it came from.
-  public var generation: Int
-  /// Where it is in its life.
-  public var state: WorkerState
-
-  /// An occupied slot.
-  public init(slot: Int, generation: Int, state: WorkerState) {
-    self.slot = slot
-    self.generation = generation
-    self.state = state
   }
 }

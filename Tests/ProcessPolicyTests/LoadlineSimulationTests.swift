@@ -160,7 +160,10 @@ struct LoadlineSimulation {
   private mutating func checkState() {
     let staying = processes.values.filter { $0.leavesMs == nil }
     let loading = staying.filter { $0.readyMs > nowMs }.count
-    check(processes.count <= policy.settings.maxProcesses, "\(processes.count) processes")
+    let most = policy.settings.maxProcesses
+    check(staying.count <= most, "\(staying.count) processes stay")
+    check(
+      processes.count <= most + LoadlinePolicy.surge(of: most), "\(processes.count) processes")
     check(loading <= cores, "\(loading) load at once on \(cores) cores")
     if staying.count >= policy.settings.minProcesses { reachedMinimum = true }
     if reachedMinimum, !crashes {

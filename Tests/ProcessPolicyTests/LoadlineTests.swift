@@ -53,14 +53,46 @@ import Testing
     }
   }
 
-  @Test(arguments: [(8, 1), (9, 1), (10, 0), (11, 0)])
-  func neverOverTheMaximum(alive: Int, spawned: Int) {
+  @Test(arguments: [(9, 1), (10, 0), (11, 0)])
+  func neverOverTheMaximum(staying: Int, spawned: Int) {
     var policy = policy()
-    var all = processes(alive, busy: alive)
-    // The leaving occupy memory too.
-    all[0].state = .graceful
+    let tick = PolicyTick(
+      nowMs: 0, processes: processes(staying, busy: staying), waitingConnections: 50)
+    #expect(policy.decide(tick).map(\.spawnCount).reduce(0, +) == spawned)
+  }
+
+  /// What ends occupies memory too: a quarter of the maximum may do so beside it.
+  @Test(arguments: [(2, 1), (3, 1), (4, 0), (5, 0)])
+  func theLeavingAreBounded(leaving: Int, spawned: Int) {
+    var policy = policy()
+    var all = processes(9 + leaving, busy: 9 + leaving)
+    for index in 0..<leaving { all[index].state = .graceful }
     let tick = PolicyTick(nowMs: 0, processes: all, waitingConnections: 50)
     #expect(policy.decide(tick).map(\.spawnCount).reduce(0, +) == spawned)
+  }
+
+  /// More processes would share the same cores.
+  @Test(arguments: [(1, true, 1), (2, true, 0), (3, true, 0), (3, false, 2)])
+  func noCPUTimeIsNoReasonToGrow(alive: Int, isCPUSaturated: Bool, spawned: Int) {
+    var policy = policy()
+    let tick = PolicyTick(
+      nowMs: 0, processes: processes(alive, busy: alive), waitingConnections: 50, usableCores: 2,
+      isCPUSaturated: isCPUSaturated)
+    #expect(policy.decide(tick).map(\.spawnCount).reduce(0, +) == spawned)
+  }
+
+  @Test func theDemandIsLookedAtAsOftenAsItCanChangeSomething() {
+    var policy = policy()
+    _ = policy.decide(PolicyTick(nowMs: 0, processes: processes(1)))
+    #expect(policy.nextDecisionMs(nowMs: 0) == LoadlinePolicy.quietSampleMs)
+    _ = policy.decide(PolicyTick(nowMs: 0, processes: processes(1, busy: 1)))
+    #expect(policy.nextDecisionMs(nowMs: 0) == LoadlinePolicy.sampleMs)
+    var fixed = self.policy(min: 3, max: 3)
+    _ = fixed.decide(PolicyTick(nowMs: 0, processes: processes(3, busy: 3)))
+    #expect(fixed.nextDecisionMs(nowMs: 0) == LoadlinePolicy.fixedSampleMs)
+    let reaped = [ReapedProcess(slot: 0, exit: .failed)]
+    for _ in 0..<4 { _ = fixed.decide(PolicyTick(nowMs: 0, reaped: reaped, processes: [])) }
+    #expect(fixed.nextDecisionMs(nowMs: 0) == 800)
   }
 
   @Test(arguments: [(windowMs - 1, 0), (windowMs, 4), (windowMs + 1, 4)])
@@ -139,12 +171,6 @@ import Testing
       said += policy.decide(tick).compactMap(\.text).count
     }
     #expect(said == 2)
-  }
-
-  @Test func otherGenerationsAreNotCapacity() {
-    var policy = policy(min: 2)
-    let tick = PolicyTick(nowMs: 0, generation: 1, processes: processes(2), usableCores: 4)
-    #expect(policy.decide(tick) == [.spawn(slots: [2, 3])])
   }
 
   @Test(arguments: [(0, 0, 1, 1), (-1, 5, 1, 5), (9, 5, 5, 5), (3, 5, 3, 5)])

@@ -1,10 +1,9 @@
 // UsableCPUs: how many CPUs this process may use. Edge.
-internal import Platform
 
 /// The smaller of the affinity mask and the cgroup's CPU quota.
-enum UsableCPUs {
+public enum UsableCPUs {
   /// At least 1.
-  static var count: Int {
+  public static var count: Int {
     var count = affinity
     if let quota = quota { count = min(count, quota) }
     return max(count, 1)
@@ -52,7 +51,7 @@ enum UsableCPUs {
           consider(number(in: base + "quota_us"), number(in: base + "period_us"))
         }
         if path == "/" || path.isEmpty { break }
-        path = FileFacts.parent(of: path)
+        path = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
       }
     }
     return smallest

@@ -1,0 +1,32 @@
+// CPUMeter: how much of the machine's CPU time the workers use. Assembly.
+internal import Platform
+
+/// The share of CPU time that the workers took lately, from /proc/PID/stat.
+struct CPUMeter {
+  /// Least time between two looks: the kernel counts in hundredths of a second.
+  static let windowMs: Int64 = 500
+  /// Share of all cores from which on more processes would only share what is there, in percent.
+  static let saturatedPercent: Int64 = 90
+
+  private var lastLookMs: Int64 = 0
+  private var spentMs: Int64 = 0
+  private var windowMs: Int64 = 0
+
+  /// Looks what the workers have used since the last look, unless that was just now.
+  mutating func look(at workers: [WorkerHandle], nowMs: Int64) {
+    guard nowMs - lastLookMs >= Self.windowMs else { return }
+    windowMs = nowMs - lastLookMs
+    lastLookMs = nowMs
+    spentMs = 0
+    for worker in workers where worker.pid > 0 && worker.state != .empty {
+      guard let used = ProcessFiles.cpuMs(of: worker.pid) else { continue }
+      spentMs += max(0, used - worker.cpuMs)
+      worker.cpuMs = used
+    }
+  }
+
+  /// Whether nearly all CPU time of so many cores went to the workers.
+  func isSaturated(cores: Int) -> Bool {
+    windowMs > 0 && spentMs * 100 >= windowMs * Int64(cores) * Self.saturatedPercent
+  }
+}

@@ -1,0 +1,110 @@
+// Supervisor+Policy: what the policy is told, and how its decisions come true. Assembly.
+internal import Configuration
+internal import Platform
+internal import ProcessPolicy
+internal import Scoreboard
+
+extension Supervisor {
+  /// Forks what is to be tried out, and does what the policy asks for.
+  func followPolicy(nowMs: Int64) {
+    guard phase == .running else { return }
+    if servingMold == nil && nextMold == nil && nowMs >= moldBackOff.notBeforeMs {
+      startNextMold(nowMs: nowMs)
+    }
+    followTrial(nowMs: nowMs)
+    guard let mold = servingMold else { return }
+    let isDue = nowMs >= nextDecisionMs
+    if isDue {
+      backlog = listeners.reduce(0) { $0 + $1.waitingConnections }
+      cpuMeter.look(at: workers, nowMs: nowMs)
+    }
+    var tick = PolicyTick(
+      nowMs: nowMs, generation: mold.generation, reaped: reaped,
+      processes: workers.filter { $0.state != .empty }.map { $0.snapshot(settings) },
+      usableCores: usableCores)
+    tick.waitingConnections =
+      backlog + workers.reduce(0) { $0 + ($1.state == .empty ? 0 : $1.board.waiting) }
+    tick.isCPUSaturated = cpuMeter.isSaturated(cores: usableCores)
+    reaped = []
+    for action in policy.decide(tick) { obey(action, mold, nowMs: nowMs) }
+    if isDue { nextDecisionMs = policy.nextDecisionMs(nowMs: nowMs) }
+  }
+
+  private func obey(_ action: ProcessAction, _ mold: MoldHandle, nowMs: Int64) {
+    switch action {
+    case .spawn(let slots):
+      guard nowMs >= forkBackOff.notBeforeMs else { return }
+      for slot in slots where workers.indices.contains(slot) {
+        fork(workers[slot], from: mold, nowMs: nowMs)
+      }
+    case .endGracefully(let slot):
+      guard workers.indices.contains(slot) else { return }
+      let worker = workers[slot]
+      worker.endsBecauseIdle = worker.generation == mold.generation
+      drain(worker, nowMs: nowMs)
+    case .log(let message): ErrorLog.write(message.severity.level, message.text)
+    case .stopServer(let message):
+      ErrorLog.write(.crit, message.text)
+      stop(.workersDie, nowMs: nowMs)
+    }
+  }
+
+  /// A new version gets one worker. Only when that is ready does the version come into service, so
+  /// one that loads but cannot serve costs nothing.
+  private func followTrial(nowMs: Int64) {
+    guard let mold = nextMold, mold.state == .ready, nowMs >= trialBackOff.notBeforeMs,
+      !workers.contains(where: { $0.generation == mold.generation && $0.state.isCapacity }),
+      // Without a free slot the next turn tries again: some worker is on its way out.
+      let worker = workers.first(where: { $0.state == .empty })
+    else { return }
+    fork(worker, from: mold, nowMs: nowMs)
+  }
+
+  /// Remembers for the policy that a worker ended.
+  func noteDeath(of worker: WorkerHandle, _ notice: DeathNotice, readyForMs: Int64?) {
+    let exit: ReapedProcess.Exit
+    var readyForMs = readyForMs
+    switch (notice.status, notice.killReason) {
+    case (_, .notNeeded), (_, .stoppedAtOnce):
+      // Told to go before it served: nothing is wrong with it.
+      exit = .finished
+      readyForMs = readyForMs ?? 0
+    case (.exited(code: 0), _): exit = .finished
+    case (.exited(code: ExitCode.resources.rawValue), _): exit = .resourceShortage
+    case (.exited, _): exit = .failed
+    case (.signalled, _): exit = notice.outOfMemory == true ? .resourceShortage : .signaled
+    }
+    reaped.append(ReapedProcess(slot: worker.slot, exit: exit, readyForMs: readyForMs))
+  }
+}
+
+extension WorkerHandle {
+  /// The worker as the policy sees it.
+  func snapshot(_ settings: ServerSettings) -> ProcessSnapshot {
+    let isReady = state == .ready
+    let busy = isReady ? board.busyThreads : 0
+    let processState: ProcessState
+    switch state {
+    case .empty: processState = .open
+    case .forking, .starting: processState = .starting
+    case .ready: processState = settings.threads == 1 ? board.line(0).state : .ready
+    case .draining, .condemned: processState = endsBecauseIdle ? .idleCleanup : .graceful
+    }
+    return ProcessSnapshot(
+      slot: slot, state: processState, generation: generation, isLoaded: isReady,
+      busyThreads: busy, idleThreads: isReady ? settings.threads - busy : 0,
+      isAccepting: isReady && board.isAccepting, lastUsedMs: board.lastUsedMs,
+      startedMs: startedMs)
+  }
+}
+
+extension PolicyMessage.Severity {
+  /// The level of the error log.
+  var level: LogLevel {
+    switch self {
+    case .info: .info
+    case .warning: .warn
+    case .error: .error
+    }
+  }
+}
