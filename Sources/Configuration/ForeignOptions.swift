@@ -20,7 +20,8 @@ enum ForeignOptions {
   private static let all: [(options: [String], advice: String)] = [
     (
       ["--worker-class", "-k"],
-      "there is one kind of worker, with threads and an event loop; leave it out, and set --threads"
+      "for sync give --mpm prefork, for gthread --threads N; gevent, eventlet and tornado have no "
+        + "counterpart, and Apache's -k graceful is \"plimsoll ctl graceful\""
     ),
     (["--worker-tmp-dir"], "workers report through shared memory, not through files; leave it out"),
     (
@@ -86,7 +87,32 @@ enum ForeignOptions {
     (["--reload-engine"], "there is one way of watching files; leave it out"),
     (["--host", "--port"], "give both with --bind, for example --bind 127.0.0.1:8000"),
     (["--http", "--http-socket", "--socket"], "give the address with --bind"),
-    (["--processes"], "give the number of processes with --workers"),
+    (
+      ["--processes"],
+      "give the number of processes with --workers, as N or MIN-MAX"
+    ),
+    (
+      ["--cheaper", "--cheaper-initial", "--cheaper-step", "--cheaper-algo"],
+      "give both bounds with --workers MIN-MAX"
+    ),
+    (
+      ["--blocking-threads", "--runtime-threads"],
+      "give the number of threads with --threads"
+    ),
+    (["--server-mpm"], "choose the process model with --mpm event, worker or prefork"),
+    (
+      ["--initial-workers", "--minimum-spare-workers", "--maximum-spare-workers"],
+      "give whole numbers with --policy apache and --start-servers, --min-spare-servers, "
+        + "--max-spare-servers (prefork), --min-spare-threads or --max-spare-threads"
+    ),
+    (
+      ["-X"],
+      "for one process that handles one request at a time give --workers 1 --threads 1"
+    ),
+    (
+      ["--server-status", "--stats", "--stats-server"],
+      "give the path of the status page with --status-path /server-status"
+    ),
     (["--wsgi-file", "--module"], "give the application without an option: plimsoll serve APP"),
     (["--interface"], "applications are WSGI; leave it out"),
     (["--factory"], "write a file with application = create_app() and serve that"),

@@ -51,11 +51,12 @@ public enum HelpText {
     let nameWidth = SettingsTable.all.map(\.name.count).max() ?? 0
     var text = ""
     for definition in SettingsTable.all {
-      let values = definition.texts(in: commandLine.settings).filter { !$0.isEmpty }
-      let origin = commandLine.origin(of: definition.name).text
+      let origin = commandLine.origin(of: definition.name)
+      let values =
+        origin.isUnused ? [] : definition.texts(in: commandLine.settings).filter { !$0.isEmpty }
       for value in values.isEmpty ? ["(none)"] : values {
         let name = definition.name.padded(to: nameWidth)
-        text += "\(name) = \(value.padded(to: 40))  # \(origin)\n"
+        text += "\(name) = \(value.padded(to: 40))  # \(origin.text)\n"
       }
     }
     return text

@@ -31,6 +31,8 @@ public struct ServeCommandLine: Equatable, Sendable {
   public var settings = ServerSettings()
   /// Where values come from, by setting name. Absent: ``SettingOrigin/builtIn``.
   public var origins: [String: SettingOrigin] = [:]
+  /// What was changed because it cannot work as it was given: a sentence each.
+  public var warnings: [String] = []
   /// What to do. Help wins over everything; of the others, the last one given.
   public var action = ServeAction.serve
 
@@ -39,16 +41,18 @@ public struct ServeCommandLine: Equatable, Sendable {
 
   /// Reads the words after `serve`. Options may stand before and after APP; `--` ends them.
   ///
-  /// - Parameter usableCPUs: CPUs this process may use, at least 1: the default of `--workers`.
-  /// - Throws: one sentence about the first word that is wrong.
+  /// - Parameter usableCPUs: CPUs this process may use, at least 1; they make the default of
+  ///   `--workers`.
+  /// - Throws: one sentence about the first word that is wrong, or about words that contradict
+  ///   each other.
   public init(parsing words: [String], usableCPUs: Int) throws(UsageError) {
-    settings.workersMax = min(max(usableCPUs, 1), 1000)
-    origins["workers"] = .decided(
-      usableCPUs == 1 ? "1 CPU is usable" : "\(usableCPUs) CPUs are usable")
     var reader = OptionReader(words: words[...])
     while let word = try reader.next() {
       try take(word)
     }
+    // Who asks for help gets it, whatever else stands there.
+    guard action != .help, action != .printReference else { return }
+    try settleProcesses(usableCPUs: usableCPUs)
   }
 
   private mutating func take(_ word: OptionReader.Word) throws(UsageError) {

@@ -2,6 +2,10 @@
 public import ProcessPolicy
 
 extension ServerSettings {
+  /// Processes that the server can keep track of: the scoreboard's 4096 slots, without some for
+  /// those that end while their successors start.
+  public static let mostProcesses = 4000
+
   /// Whether Apache's policy decides.
   public var usesApachePolicy: Bool { policy == "apache" }
 
@@ -29,6 +33,27 @@ extension ServerSettings {
     settings.gracefulShutdownTimeoutSeconds = Int(gracefulTimeoutMs / 1000)
     settings.asyncRequestWorkerFactor = Double(asyncRequestWorkerFactorThousandths) / 1000
     return settings
+  }
+
+  /// Stores corrected directives, so that ``apacheSettings`` are these from now on.
+  ///
+  /// Those that the process model does not know stay nil.
+  mutating func take(_ corrected: ApacheSettings) {
+    threads = corrected.threadsPerChild
+    startServers = corrected.startServers
+    serverLimit = corrected.serverLimit
+    maxRequestWorkers = corrected.maxRequestWorkers
+    maxConnectionsPerChild = corrected.maxConnectionsPerChild
+    if corrected.mpm == .prefork {
+      minSpareServers = corrected.minSpareServers
+      maxSpareServers = corrected.maxSpareServers
+    } else {
+      minSpareThreads = corrected.minSpareThreads
+      maxSpareThreads = corrected.maxSpareThreads
+      threadLimit = corrected.threadLimit
+    }
+    // Only what is below 1 is replaced.
+    if corrected.asyncRequestWorkerFactor == 1 { asyncRequestWorkerFactorThousandths = 1000 }
   }
 
   /// Worker processes that may serve at once.

@@ -19,6 +19,14 @@ extension SettingDefinition {
     case .flag(let field): settings[keyPath: field] = try Self.parseFlag(text)
     case .count(let field, let range):
       settings[keyPath: field] = try Self.check(Self.parseCount(text), in: range)
+    case .optionalCount(let field, let range):
+      let isUnset = source == .encoded && text.isEmpty
+      settings[keyPath: field] =
+        isUnset ? nil : try Self.check(Self.parseCount(text), in: range)
+    case .span(let least, let most, let range):
+      (settings[keyPath: least], settings[keyPath: most]) = try Self.parseSpan(text, in: range)
+    case .thousandths(let field, let range):
+      settings[keyPath: field] = try Self.check(try ThousandthsText.parse(text), in: range)
     case .size(let field, let range):
       settings[keyPath: field] = try Self.check(Int(try SizeText.parse(text)), in: range)
     case .largeSize(let field, let range):
@@ -28,6 +36,9 @@ extension SettingDefinition {
     case .text(let field), .path(let field, _):
       guard source == .encoded || !text.isEmpty else { throw ValueProblem("is empty") }
       settings[keyPath: field] = text
+    case .urlPath(let field):
+      let isUnset = source == .encoded && text.isEmpty
+      settings[keyPath: field] = isUnset ? "" : try StatusPathText.parse(text)
     case .choice(let field, let words):
       let word = text.lowercased()
       guard let choice = words.first(where: { $0.word == word || $0.aliases.contains(word) }) else {
@@ -72,10 +83,17 @@ extension SettingDefinition {
     switch kind {
     case .flag(let field): [settings[keyPath: field] ? "on" : "off"]
     case .count(let field, _): ["\(settings[keyPath: field])"]
+    case .optionalCount(let field, _): [settings[keyPath: field].map { "\($0)" } ?? ""]
+    case .span(let least, let most, _):
+      settings[keyPath: least] == settings[keyPath: most]
+        ? ["\(settings[keyPath: least])"]
+        : ["\(settings[keyPath: least])-\(settings[keyPath: most])"]
+    case .thousandths(let field, _): [ThousandthsText.encode(settings[keyPath: field])]
     case .size(let field, _): [SizeText.encode(Int64(settings[keyPath: field]))]
     case .largeSize(let field, _): [SizeText.encode(settings[keyPath: field])]
     case .duration(let field, _): [DurationText.encode(settings[keyPath: field])]
-    case .text(let field), .path(let field, _), .logFormat(let field): [settings[keyPath: field]]
+    case .text(let field), .path(let field, _), .logFormat(let field), .urlPath(let field):
+      [settings[keyPath: field]]
     case .choice(let field, let words):
       [words.first { $0.value == settings[keyPath: field] }?.word ?? settings[keyPath: field]]
     case .mask(let field):
@@ -145,6 +163,31 @@ extension SettingDefinition {
     }
     guard let value = Int(number) else { throw ValueProblem("is out of range") }
     return isNegative ? -value : value
+  }
+
+  private static func parseSpan(
+    _ text: String, in range: ClosedRange<Int>
+  ) throws(ValueProblem) -> (least: Int, most: Int) {
+    // A dash in front is a sign, not the beginning of a range without a number.
+    guard let dash = text.dropFirst().firstIndex(of: "-") else {
+      let number = try check(parseCount(text), in: range)
+      return (number, number)
+    }
+    let least: Int
+    let most: Int
+    do throws(ValueProblem) {
+      least = try parseCount(String(text[..<dash]))
+      most = try parseCount(String(text[text.index(after: dash)...]))
+    } catch {
+      throw ValueProblem("is neither a whole number nor two with a dash between them")
+    }
+    guard range.contains(least), range.contains(most) else {
+      throw ValueProblem("is out of range")
+    }
+    guard least <= most else {
+      throw ValueProblem("ends before it begins", advice: "give the smaller number first")
+    }
+    return (least, most)
   }
 
   private static func parseMask(_ text: String) throws(ValueProblem) -> Int32 {

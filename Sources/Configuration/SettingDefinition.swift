@@ -9,6 +9,12 @@ public enum SettingKind: Sendable {
   case flag(SettingField<Bool>)
   /// A whole number.
   case count(SettingField<Int>, ClosedRange<Int>)
+  /// A whole number, or nil where nobody gave one and something else decides.
+  case optionalCount(SettingField<Int?>, ClosedRange<Int>)
+  /// `N` or `MIN-MAX`: two whole numbers, the second not below the first.
+  case span(SettingField<Int>, SettingField<Int>, ClosedRange<Int>)
+  /// A decimal number, kept in thousandths; so is its range.
+  case thousandths(SettingField<Int>, ClosedRange<Int>)
   /// Bytes, in Int.
   case size(SettingField<Int>, ClosedRange<Int>)
   /// Bytes, in Int64.
@@ -17,6 +23,8 @@ public enum SettingKind: Sendable {
   case duration(SettingField<Int64>, ClosedRange<Int64>)
   /// Free text, not empty.
   case text(SettingField<String>)
+  /// The path of a URL, in plain characters; empty: none.
+  case urlPath(SettingField<String>)
   /// A file or directory. `-` is a standard stream where `allowsStream` is set.
   case path(SettingField<String>, allowsStream: Bool)
   /// One of the words; other spellings map to one of them.
@@ -59,6 +67,7 @@ public enum SettingGroup: String, CaseIterable, Sendable {
   case application = "Application"
   case addresses = "Addresses and files"
   case processes = "Processes"
+  case apache = "Processes as in Apache httpd"
   case limits = "Limits of a request"
   case times = "Time limits"
   case operation = "Operation"
@@ -126,7 +135,13 @@ public struct SettingDefinition: Sendable {
   public var expectation: String {
     switch kind {
     case .flag: "on or off"
-    case .count(_, let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
+    case .count(_, let range), .optionalCount(_, let range):
+      "a whole number from \(range.lowerBound) to \(range.upperBound)"
+    case .span(_, _, let range):
+      "a whole number from \(range.lowerBound) to \(range.upperBound), or two such as 2-8"
+    case .thousandths(_, let range):
+      "a number from \(ThousandthsText.encode(range.lowerBound)) to "
+        + "\(ThousandthsText.encode(range.upperBound)), with at most three decimals"
     case .size(_, let range):
       Self.sizeExpectation(Int64(range.lowerBound)...Int64(range.upperBound))
     case .largeSize(_, let range): Self.sizeExpectation(range)
@@ -134,6 +149,7 @@ public struct SettingDefinition: Sendable {
       "seconds, or a number with ms, s, m or h, from \(DurationText.encode(range.lowerBound)) to "
         + DurationText.encode(range.upperBound)
     case .text: "text that is not empty"
+    case .urlPath: "a path such as /server-status"
     case .path(_, let allowsStream): allowsStream ? "a file, or - for a standard stream" : "a path"
     case .choice(_, let words): "one of " + words.map(\.word).joined(separator: ", ")
     case .logFormat: "common, combined, combinedio, vhost_combined or a LogFormat"

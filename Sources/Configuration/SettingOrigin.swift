@@ -10,6 +10,20 @@ public enum SettingOrigin: Equatable, Sendable {
   case environment(String)
   /// Worked out; the reason.
   case decided(String)
+  /// Not what was given, because that cannot work; one sentence.
+  case corrected(String)
+  /// Without effect; the reason.
+  case unused(String)
+
+  /// Whether the value has no effect.
+  var isUnused: Bool {
+    if case .unused = self { true } else { false }
+  }
+
+  /// Whether a person gave the value: then it is the option as typed.
+  var typedOption: String? {
+    if case .option(let option) = self { option } else { nil }
+  }
 
   /// The origin as it stands in `--print-config`.
   public var text: String {
@@ -18,6 +32,8 @@ public enum SettingOrigin: Equatable, Sendable {
     case .option(let option): "option \(option)"
     case .environment(let variable): "environment \(variable)"
     case .decided(let reason): "decided: \(reason)"
+    case .corrected(let sentence): "corrected: \(sentence)"
+    case .unused(let reason): "unused: \(reason)"
     }
   }
 }

@@ -1,14 +1,13 @@
 // SettingsTable: the one table of settings. Pure.
 //
-// To add a setting: a field of ServerSettings, a row here, `plimsoll serve
-// --print-settings-reference
-// > docs/reference/settings.md`. Options are called as in gunicorn where they mean the same.
+// To add a setting: a field of ServerSettings, a row here (processes: SettingsTable+Processes), and
+// `plimsoll serve --print-settings-reference > docs/reference/settings.md`. Options are called as in gunicorn where they mean the same.
 
 /// All settings, in the order in which they are shown.
 public enum SettingsTable {
   /// Every row.
   public static let all: [SettingDefinition] =
-    application + addresses + processes + limits + times + operation + logs
+    application + addresses + processes + apache + limits + times + operation + logs
 
   /// The positional argument of `plimsoll serve`: encoded and printed like a setting, but no
   /// option.
@@ -57,7 +56,8 @@ public enum SettingsTable {
       "preload", .flag(\.preload), "", in: .application,
       help: "Import the application once and fork the workers from it.",
       reason: "Workers then share the memory of the loaded application and start in milliseconds. "
-        + "Turn it off for an application that cannot be forked."),
+        + "Turn it off for an application that cannot be forked. Under --policy apache, workers "
+        + "then serve at once and import inside their first request, as in Apache."),
     SettingDefinition(
       "reload", .flag(\.reload), "", in: .application,
       help: "Restart when a source file of the application changes; for development.",
@@ -94,32 +94,6 @@ public enum SettingsTable {
       .flag(\.staticFollowsSymlinks), "", in: .addresses,
       help: "Follow symbolic links below the static directories.",
       reason: "A link can lead out of the directory, and not everyone who may upload should."),
-  ]
-
-  static let processes: [SettingDefinition] = [
-    SettingDefinition(
-      "workers", short: "w", directive: "WSGIDaemonProcess processes=",
-      .count(\.workersMax, 1...1000), "N", in: .processes, help: "Worker processes.",
-      defaultNote: "one for each usable CPU",
-      reason: "Python runs on one CPU per process; more workers than CPUs only cost memory, "
-        + "while threads cover the waiting."),
-    SettingDefinition(
-      "threads", directive: "ThreadsPerChild", .count(\.threads, 1...256), "N", in: .processes,
-      help: "Requests each worker handles at a time.",
-      reason: "Enough to hide waiting for a database, few enough to share one interpreter lock."),
-    SettingDefinition(
-      "worker-connections", .count(\.maxConnections, 1...1_000_000), "N", in: .processes,
-      help: "Connections each worker holds at most, idle ones included.",
-      reason: "An idle connection costs at most 2 KiB: 20 MB at worst."),
-    SettingDefinition(
-      "max-requests", directive: "WSGIDaemonProcess maximum-requests=",
-      .count(\.maxRequests, 0...1_000_000_000), "N", in: .processes,
-      help: "Replace a worker after so many requests; 0: never.",
-      reason: "A cure for applications that leak; a sound one needs none."),
-    SettingDefinition(
-      "max-requests-jitter", .count(\.maxRequestsJitter, 0...1_000_000_000), "N",
-      in: .processes, help: "Add a random number up to this to --max-requests, for each worker.",
-      reason: "Nothing to spread while --max-requests is off."),
   ]
 
   static let limits: [SettingDefinition] = [
@@ -234,6 +208,21 @@ public enum SettingsTable {
         "Server field of responses: prod (plimsoll), min (with version) or none. Apache's Major, "
         + "Minor, OS and Full have no counterpart.",
       reason: "Names the server without telling an attacker which release it is."),
+    SettingDefinition(
+      "status-path", directive: "SetHandler server-status", .urlPath(\.statusPath), "/PATH",
+      in: .operation,
+      help: "Show what every worker does at this path: HTML, with ?auto as Apache's mod_status, "
+        + "with ?json as JSON. It wins over --static and the application.",
+      defaultNote: "none",
+      reason: "It shows addresses and requests of other clients, so somebody has to want it."),
+    SettingDefinition(
+      "status-access", directive: "Require local",
+      .choice(
+        \.statusAccess, words: [SettingChoice("local"), SettingChoice("all")]), "WORD",
+      in: .operation,
+      help: "Who may see it: local (clients on this machine whose request no proxy forwarded) or "
+        + "all.",
+      reason: "As in the configuration that comes with Apache; others get 403."),
   ]
 
   static let logs: [SettingDefinition] = [

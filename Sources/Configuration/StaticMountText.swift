@@ -17,6 +17,12 @@ public enum StaticMountText {
     var (url, directory) = split(text)
     guard !directory.isEmpty else { throw ValueProblem("names no directory") }
     while url.hasSuffix("/") { url.removeLast() }
+    try requirePath(url)
+    return "\(url.isEmpty ? "/" : url)=\(directory)"
+  }
+
+  /// - Throws: the end of a sentence, where no request for `url` would ever come through.
+  static func requirePath(_ url: String) throws(ValueProblem) {
     guard url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x3F && $0 != 0x23 }) else {
       throw ValueProblem(
         "has characters in its URL that stand in no path", advice: "percent-encode them")
@@ -39,7 +45,6 @@ public enum StaticMountText {
         !$0.isEmpty && !$0.elementsEqual(".".utf8) && !$0.elementsEqual("..".utf8)
       })
     else { throw ValueProblem("has an empty, . or .. part in its URL") }
-    return "\(url.isEmpty ? "/" : url)=\(directory)"
   }
 
   /// The bytes that paths are compared with; two mounts that share them exclude each other.

@@ -44,7 +44,7 @@ enum ServeCommand {
   /// Works out what the words left open, and checks that what they name exists.
   private static func settle(_ commandLine: inout ServeCommandLine) throws(UsageError) {
     var settings = commandLine.settings
-    var warnings: [String] = []
+    var warnings = commandLine.warnings
     let base = try baseDirectory(settings)
     if !settings.chdir.isEmpty { settings.chdir = base }
     var directories = [base]
@@ -158,10 +158,7 @@ enum ServeCommand {
       "plimsoll \(Release.version) serves \(settings.application)",
       "  python   \(settings.python) (\(commandLine.origin(of: "python").text))",
       "  listen   \(binds) (\(commandLine.origin(of: "bind").text))",
-      "  handles  \(settings.workersMax) \(settings.workersMax == 1 ? "worker" : "workers") "
-        + "(\(commandLine.origin(of: "workers").text)) x \(settings.threads) "
-        + "\(settings.threads == 1 ? "thread" : "threads") "
-        + "(\(commandLine.origin(of: "threads").text))",
+      "  handles  \(commandLine.capacityText)",
     ]
     for mount in settings.staticMounts {
       let (url, directory) = StaticMountText.split(mount)

@@ -27,6 +27,7 @@ import Testing
   @Test func encodingRoundTripOfEmptyLists() throws {
     var settings = ServerSettings()
     settings.binds = []
+    (settings.workersMin, settings.workersMax) = (3, 3)
     #expect(try ServerSettings(encoded: settings.encoded) == settings)
   }
 
@@ -53,7 +54,14 @@ import Testing
     settings.backlog = 1
     settings.staticMounts = ["/=/srv/é", "/s=/d=e"]
     settings.staticFollowsSymlinks = true
-    (settings.workersMax, settings.threads, settings.maxConnections) = (7, 8, 9)
+    (settings.policy, settings.mpm, settings.preset) = ("apache", "worker", "stock worker")
+    (settings.workersMin, settings.workersMax) = (6, 7)
+    (settings.threads, settings.maxConnections, settings.maxConnectionsPerChild) = (8, 9, 1)
+    (settings.startServers, settings.minSpareServers, settings.maxSpareServers) = (0, 1, 2)
+    (settings.minSpareThreads, settings.maxSpareThreads, settings.threadLimit) = (3, 4, 5)
+    (settings.serverLimit, settings.maxRequestWorkers) = (6, 7)
+    settings.asyncRequestWorkerFactorThousandths = 1005
+    (settings.statusPath, settings.statusAccess) = ("/status", "all")
     (settings.maxRequests, settings.maxRequestsJitter) = (10, 11)
     (settings.limitRequestLine, settings.limitRequestFieldSize) = (100, 101)
     (settings.limitRequestFields, settings.limitRequestBody) = (12, 13)
@@ -116,7 +124,7 @@ import Testing
   @Test func printedConfigurationTellsOrigins() throws {
     let line = try ServeCommandLine(parsing: ["-w2", "app", "-b:1", "-b:2"], usableCPUs: 9)
     let text = HelpText.configuration(of: line)
-    #expect(text.contains("workers                  = 2 "))
+    #expect(text.contains("\nworkers                     = 2 "))
     #expect(text.contains("# option -w\n"))
     #expect(text.contains("# default\n"))
     #expect(text.contains("= 0.0.0.0:1 ") && text.contains("= 0.0.0.0:2 "))

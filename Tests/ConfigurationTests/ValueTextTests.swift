@@ -44,6 +44,56 @@ import Testing
     #expect(throws: ValueProblem.self) { try SizeText.parse(text) }
   }
 
+  @Test(
+    arguments: [
+      ("0", 0), ("2", 2000), ("02", 2000), ("2.0", 2000), ("1.5", 1500), ("0.25", 250),
+      ("0.001", 1), ("0.999", 999), ("10.010", 10_010),
+      ("9223372036854775.807", 9_223_372_036_854_775_807),
+    ] as [(String, Int)])
+  func thousandths(text: String, value: Int) throws {
+    #expect(try ThousandthsText.parse(text) == value)
+    #expect(try ThousandthsText.parse(ThousandthsText.encode(value)) == value)
+  }
+
+  @Test(arguments: [
+    ("", "is not a number"), (".5", "is not a number"), ("1.", "is not a number"),
+    ("-1", "is not a number"), ("1e3", "is not a number"), ("1,5", "is not a number"),
+    ("1.2.3", "is not a number"), ("two", "is not a number"),
+    ("1.0000", "is finer than a thousandth"), ("9223372036854775.808", "is out of range"),
+    ("9223372036854776", "is out of range"),
+  ])
+  func noThousandths(text: String, reason: String) {
+    let problem = #expect(throws: ValueProblem.self) { try ThousandthsText.parse(text) }
+    #expect(problem?.reason == reason)
+  }
+
+  @Test(arguments: [(0, "0"), (1, "0.001"), (10, "0.01"), (1500, "1.5"), (2000, "2")])
+  func thousandthsAreWrittenShort(value: Int, text: String) {
+    #expect(ThousandthsText.encode(value) == text)
+  }
+
+  @Test(
+    arguments: [
+      ("/server-status", "/server-status"), ("/a/b.html", "/a/b.html"), ("/a/", "/a"),
+      ("/a//", "/a"), ("/~x=y&z", "/~x=y&z"),
+    ] as [(String, String)])
+  func statusPath(text: String, path: String) throws {
+    #expect(try StatusPathText.parse(text) == path)
+  }
+
+  @Test(arguments: [
+    ("", "does not begin with a slash"), ("status", "does not begin with a slash"),
+    ("/", "is the first page of the site"), ("//", "is the first page of the site"),
+    ("/a?auto", "has characters that stand in no path"), ("/a#b", "stand in no path"),
+    ("/a b", "stand in no path"), ("/é", "stand in no path"), ("/a%20b", "has a percent sign"),
+    ("/a//b", "has an empty, . or .. part"), ("/./a", "has an empty, . or .. part"),
+    ("/a/..", "has an empty, . or .. part"), ("/a\\b", "has a backslash"),
+  ])
+  func noStatusPath(text: String, reason: String) {
+    let problem = #expect(throws: ValueProblem.self) { try StatusPathText.parse(text) }
+    #expect(problem?.reason.contains(reason) == true)
+  }
+
   @Test func octal() {
     #expect(octalDigits("0660") == 0o660)
     #expect(octalDigits("0o22") == 0o22)

@@ -1,0 +1,42 @@
+// ServeCommandLine+Capacity: how much the server handles at a time, in one line. Pure.
+internal import ProcessPolicy
+
+extension ServeCommandLine {
+  /// How many processes and threads there will be, and why; for the announcement of the start.
+  public var capacityText: String {
+    settings.usesApachePolicy ? apacheCapacity : loadlineCapacity
+  }
+
+  private var loadlineCapacity: String {
+    let (least, most) = (settings.workersMin, settings.workersMax)
+    let workers = least == most ? Self.count(most, "worker") : "\(least) to \(most) workers"
+    return "\(workers) (\(reason(of: "workers"))) x \(Self.count(settings.threads, "thread")) "
+      + "(\(reason(of: "threads"))), \(settings.mpm)"
+  }
+
+  private var apacheCapacity: String {
+    let apache = settings.apacheSettings
+    let start = Self.count(apache.startCount, "process", "processes")
+    guard apache.mpm != .prefork else {
+      return "as Apache's prefork: \(start) at the start, \(apache.minSpareServers) to "
+        + "\(apache.maxSpareServers) idle, at most \(apache.processLimit)"
+    }
+    return "as Apache's \(apache.mpm.rawValue): \(start) x "
+      + "\(Self.count(apache.threadsPerChild, "thread")) at the start, \(apache.minSpareThreads) to "
+      + "\(apache.maxSpareThreads) threads idle, at most \(apache.maxRequestWorkers) in "
+      + Self.count(apache.processLimit, "process", "processes")
+  }
+
+  /// Where a value comes from, in a sentence that tells of decisions only.
+  private func reason(of name: String) -> String {
+    switch origin(of: name) {
+    case .decided(let reason), .corrected(let reason): reason
+    case let origin: origin.text
+    }
+  }
+
+  /// `1 worker`, `2 workers`.
+  private static func count(_ number: Int, _ one: String, _ many: String? = nil) -> String {
+    "\(number) \(number == 1 ? one : many ?? one + "s")"
+  }
+}

@@ -1,0 +1,223 @@
+// ServeCommandLine+Processes: what the words mean for processes, and what they leave open. Pure.
+//
+//   preset ─▶ policy and MPM ─▶ is every option one of theirs? ─▶ threads ─▶ loadline: workers
+//                                                                        └─▶ apache: corrections
+//
+// Each step sees what the ones before it decided. Every value ends with an origin that says why it
+// is what it is.
+internal import ProcessPolicy
+
+extension ServeCommandLine {
+  /// Most workers that the rows of the table allow.
+  private static let mostWorkers = 1000
+  /// Requests at a time for each usable CPU, up to which workers are added by default.
+  private static let handlersPerCPU = 16
+  /// Threads of each worker under `loadline`.
+  private static let loadlineThreads = 4
+
+  /// Decides what was left open about processes, and corrects what cannot work.
+  ///
+  /// - Throws: one sentence, where words contradict each other.
+  mutating func settleProcesses(usableCPUs: Int) throws(UsageError) {
+    try applyPreset()
+    try refuseOptionsOfAnotherPolicy()
+    try refuseOptionsOfAnotherModel()
+    settleThreads()
+    if settings.usesApachePolicy {
+      try correctApacheSettings()
+    } else {
+      settleWorkers(usableCPUs: usableCPUs)
+    }
+    markUnused()
+  }
+
+  // MARK: policy and process model
+
+  private mutating func applyPreset() throws(UsageError) {
+    guard let preset = ApacheSettings.preset(named: settings.preset) else { return }
+    let option = "--preset \(presetWord)"
+    guard origin(of: "policy").typedOption == nil || settings.usesApachePolicy else {
+      throw UsageError(
+        "\(option) is a block of Apache's, which --policy loadline does not read; leave one of "
+          + "them out")
+    }
+    guard origin(of: "mpm").typedOption == nil || settings.processModel == preset.mpm else {
+      throw UsageError(
+        "\(option) is a block for \(preset.mpm.rawValue), which --mpm \(settings.mpm) "
+          + "contradicts; leave one of them out")
+    }
+    if settings.policy != "apache" { origins["policy"] = .decided(option) }
+    if origin(of: "mpm").typedOption == nil { origins["mpm"] = .decided(option) }
+    settings.policy = "apache"
+    settings.mpm = preset.mpm.rawValue
+  }
+
+  private var presetWord: String {
+    SettingsTable.definition(named: "preset")?.texts(in: settings).first ?? settings.preset
+  }
+
+  private func refuseOptionsOfAnotherPolicy() throws(UsageError) {
+    if settings.usesApachePolicy {
+      guard let option = origin(of: "workers").typedOption else { return }
+      throw UsageError(
+        "\(option) is of the policy loadline, and \(policyReason) was chosen; give "
+          + "--start-servers and --max-request-workers instead")
+    }
+    for definition in SettingsTable.apache where definition.name != "preset" {
+      guard let option = origin(of: definition.name).typedOption else { continue }
+      let countsProcesses = ["start-servers", "server-limit", "max-request-workers"]
+      let other =
+        countsProcesses.contains(definition.name)
+        ? "give --workers MIN-MAX instead" : "leave it out"
+      throw UsageError(
+        "\(option) is a directive of Apache's, which the policy loadline does not read; add "
+          + "--policy apache, or \(other)")
+    }
+  }
+
+  /// What made it Apache's policy, as it was typed.
+  private var policyReason: String {
+    origin(of: "policy").typedOption == nil ? "--preset \(presetWord)" : "--policy apache"
+  }
+
+  private func refuseOptionsOfAnotherModel() throws(UsageError) {
+    guard settings.usesApachePolicy else { return }
+    for definition in SettingsTable.apache {
+      let models = SettingsTable.models(of: definition.name)
+      guard let option = origin(of: definition.name).typedOption,
+        !models.contains(settings.processModel)
+      else { continue }
+      let instead =
+        switch definition.name {
+        case "min-spare-servers": "give --min-spare-threads instead"
+        case "max-spare-servers": "give --max-spare-threads instead"
+        case "min-spare-threads": "give --min-spare-servers instead"
+        case "max-spare-threads": "give --max-spare-servers instead"
+        default: "leave it out"
+        }
+      let names = models.map(\.rawValue).joined(separator: " and ")
+      throw UsageError(
+        "\(option) is of the process model \(names), and \(settings.mpm) was chosen; \(instead), "
+          + "or choose the other model with --mpm")
+    }
+  }
+
+  // MARK: threads and workers
+
+  private mutating func settleThreads() {
+    let typed = origin(of: "threads").typedOption
+    if settings.processModel == .prefork {
+      if let typed, settings.threads > 1 {
+        let text =
+          "\(typed) \(settings.threads): a process of prefork has one thread, so 1 is used; leave "
+          + "\(typed) out, or give --mpm event"
+        warnings.append(text)
+        origins["threads"] = .corrected("a process of prefork has one thread")
+      } else if typed == nil {
+        origins["threads"] = .decided("a process of prefork has one thread")
+      }
+      settings.threads = 1
+    } else if typed == nil {
+      let isApache = settings.usesApachePolicy
+      settings.threads = isApache ? standard.threadsPerChild : Self.loadlineThreads
+      if isApache { origins["threads"] = standardOrigin }
+    }
+  }
+
+  private mutating func settleWorkers(usableCPUs: Int) {
+    guard origin(of: "workers").typedOption == nil else { return }
+    let cpus = min(max(usableCPUs, 1), Self.mostWorkers)
+    let most = Self.handlersPerCPU * cpus / settings.threads
+    settings.workersMin = cpus
+    settings.workersMax = min(max(cpus, most), Self.mostWorkers)
+    origins["workers"] = .decided(
+      usableCPUs == 1 ? "1 CPU is usable" : "\(usableCPUs) CPUs are usable")
+  }
+
+  // MARK: Apache's directives
+
+  /// What httpd starts from: the preset, or its defaults for the process model.
+  private var standard: ApacheSettings {
+    ApacheSettings.preset(named: settings.preset) ?? ApacheSettings(mpm: settings.processModel)
+  }
+
+  private var standardOrigin: SettingOrigin {
+    .decided(
+      settings.preset.isEmpty ? "httpd's default for \(settings.mpm)" : "--preset \(presetWord)")
+  }
+
+  private mutating func correctApacheSettings() throws(UsageError) {
+    let result: (settings: ApacheSettings, corrections: [SettingCorrection])
+    do throws(RefusedSetting) {
+      result = try settings.apacheSettings.corrected()
+    } catch {
+      throw UsageError(sentence(about: error.directive, error.text))
+    }
+    try requireRoom(for: result.settings)
+    var reasons: [String: String] = [:]
+    for correction in result.corrections {
+      warnings.append(sentence(about: correction.directive, correction.text))
+      let text = Self.withoutPeriod(correction.text)
+      reasons[correction.directive] =
+        reasons[correction.directive].map { "\($0); then \(text)" } ?? text
+    }
+    for definition in SettingsTable.apache + SettingsTable.processes {
+      if let reason = definition.directive.flatMap({ reasons[$0] }) {
+        origins[definition.name] = .corrected(reason)
+      } else if definition.group == .apache, definition.name != "preset",
+        origin(of: definition.name).typedOption == nil
+      {
+        origins[definition.name] = standardOrigin
+      }
+    }
+    settings.take(result.settings)
+  }
+
+  /// `text`, which is about `directive`, behind the option that stands for it.
+  private func sentence(about directive: String, _ text: String) -> String {
+    let text = Self.withoutPeriod(text)
+    guard let definition = SettingsTable.all.first(where: { $0.directive == directive }) else {
+      return text
+    }
+    if let option = origin(of: definition.name).typedOption { return "\(option): \(text)" }
+    let source = settings.preset.isEmpty ? "httpd's default" : "--preset \(presetWord)"
+    return "--\(definition.name) (\(source)): \(text)"
+  }
+
+  /// Messages of the program end without one.
+  private static func withoutPeriod(_ text: String) -> String {
+    String(text.hasSuffix(".") ? text.dropLast() : text[...])
+  }
+
+  private func requireRoom(for corrected: ApacheSettings) throws(UsageError) {
+    let most = ServerSettings.mostProcesses
+    guard corrected.slotLimit > most else { return }
+    if corrected.processLimit <= most {
+      throw UsageError(
+        "--server-limit \(corrected.serverLimit) is more than the \(most) processes that "
+          + "Plimsoll keeps track of; \(corrected.processLimit) are enough for --max-request-workers"
+      )
+    }
+    throw UsageError(
+      "--max-request-workers \(corrected.maxRequestWorkers) makes up to \(corrected.processLimit) "
+        + "processes, more than the \(most) that Plimsoll keeps track of; give at most "
+        + "\(most * corrected.threadsPerChild)"
+        + (corrected.mpm == .prefork ? "" : ", or more --threads"))
+  }
+
+  // MARK: what has no effect
+
+  private mutating func markUnused() {
+    guard settings.usesApachePolicy else {
+      for definition in SettingsTable.apache where definition.name != "preset" {
+        origins[definition.name] = .unused("--policy is loadline")
+      }
+      return
+    }
+    origins["workers"] = .unused("--policy is apache")
+    for definition in SettingsTable.apache
+    where !SettingsTable.models(of: definition.name).contains(settings.processModel) {
+      origins[definition.name] = .unused("--mpm is \(settings.mpm)")
+    }
+  }
+}
