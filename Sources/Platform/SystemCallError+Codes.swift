@@ -16,4 +16,8 @@ extension SystemCallError {
   public static let addressNotAvailable = EADDRNOTAVAIL
   /// EAFNOSUPPORT.
   public static let familyNotSupported = EAFNOSUPPORT
+
+  /// Whether the machine, or a limit, has no more of what was asked for: descriptors, memory,
+  /// processes or threads.
+  public var isShortage: Bool { [EMFILE, ENFILE, ENOMEM, EAGAIN, ENOSPC].contains(code) }
 }

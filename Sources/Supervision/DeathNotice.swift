@@ -1,4 +1,5 @@
 // DeathNotice: says in one sentence why a process ended. Pure.
+internal import Configuration
 public import Platform
 
 /// Why the supervisor killed a worker.
@@ -68,6 +69,9 @@ public struct DeathNotice: Equatable, Sendable {
   private var how: String {
     switch status {
     case .exited(code: 0) where isExpected: return "finished"
+    case .exited(code: ExitCode.resources.rawValue):
+      return "exited with code \(ExitCode.resources.rawValue): the machine, or a limit of its "
+        + "processes, is short of descriptors, memory or threads (ulimit -n and -u, or memory)"
     case .exited(let code):
       return state == .starting || state == .forking
         ? "exited with code \(code) before it was ready"

@@ -31,6 +31,11 @@ import Testing
       notice(early, reason: .startupTimeout(seconds: 1)).message.contains("--startup-timeout"))
   }
 
+  @Test func tellWantOfResourcesFromOtherCodes() {
+    #expect(notice(.exited(code: 8), .starting).message.contains("short of descriptors"))
+    #expect(!notice(.exited(code: 9), .starting).message.contains("short of"))
+  }
+
   @Test func countLostRequests() {
     #expect(notice(killed, lost: 1).message.hasSuffix("; 1 request was lost"))
     #expect(notice(killed, lost: 3).message.hasSuffix("; 3 requests were lost"))
