@@ -21,10 +21,10 @@ extension ServeCommandLine {
       return "as Apache's prefork: \(start) at the start, \(apache.minSpareServers) to "
         + "\(apache.maxSpareServers) idle, at most \(apache.processLimit)"
     }
-    return "as Apache's \(apache.mpm.rawValue): \(start) x "
-      + "\(Self.count(apache.threadsPerChild, "thread")) at the start, \(apache.minSpareThreads) to "
-      + "\(apache.maxSpareThreads) threads idle, at most \(apache.maxRequestWorkers) in "
-      + Self.count(apache.processLimit, "process", "processes")
+    let threads = Self.count(apache.threadsPerChild, "thread")
+    return "as Apache's \(apache.mpm.rawValue): \(start) x \(threads) at the start, "
+      + "\(apache.minSpareThreads) to \(apache.maxSpareThreads) threads idle, at most "
+      + "\(apache.maxRequestWorkers) in \(Self.count(apache.processLimit, "process", "processes"))"
   }
 
   /// Where a value comes from, in a sentence that tells of decisions only.

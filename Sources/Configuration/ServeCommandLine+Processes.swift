@@ -192,16 +192,18 @@ extension ServeCommandLine {
   private func requireRoom(for corrected: ApacheSettings) throws(UsageError) {
     let most = ServerSettings.mostProcesses
     guard corrected.slotLimit > most else { return }
+    let written = settings.apacheSettings
     if corrected.processLimit <= most {
       throw UsageError(
-        "--server-limit \(corrected.serverLimit) is more than the \(most) processes that "
-          + "Plimsoll keeps track of; \(corrected.processLimit) are enough for --max-request-workers"
-      )
+        "--server-limit \(written.serverLimit) is more than the \(most) processes that "
+          + "Plimsoll keeps track of; \(corrected.processLimit) are enough for "
+          + "--max-request-workers")
     }
+    let option = origin(of: "max-request-workers").typedOption ?? "--max-request-workers"
     throw UsageError(
-      "--max-request-workers \(corrected.maxRequestWorkers) makes up to \(corrected.processLimit) "
-        + "processes, more than the \(most) that Plimsoll keeps track of; give at most "
-        + "\(most * corrected.threadsPerChild)"
+      "\(option) \(written.maxRequestWorkers) with --server-limit \(written.serverLimit) makes up "
+        + "to \(corrected.processLimit) processes, more than the \(most) that Plimsoll keeps "
+        + "track of; give at most \(most * corrected.threadsPerChild)"
         + (corrected.mpm == .prefork ? "" : ", or more --threads"))
   }
 

@@ -70,8 +70,9 @@ extension SettingsTable {
           SettingChoice("stock-event", value: "stock event", aliases: ["stock event"]),
         ]),
       "WORD", in: .apache,
-      help: "Start from the block that httpd ships for one of its process models; implies "
-        + "--policy apache and the --mpm.",
+      help:
+        "Start from the block that httpd ships for a process model: stock-prefork, stock-worker "
+        + "or stock-event; implies --policy apache and the --mpm.",
       reason: "Without one, the defaults that are compiled into httpd hold."),
     apacheRow(
       "start-servers", "StartServers", \.startServers, 0...1_000_000, \.startServers,

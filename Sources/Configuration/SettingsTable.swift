@@ -1,7 +1,8 @@
 // SettingsTable: the one table of settings. Pure.
 //
 // To add a setting: a field of ServerSettings, a row here (processes: SettingsTable+Processes), and
-// `plimsoll serve --print-settings-reference > docs/reference/settings.md`. Options are called as in gunicorn where they mean the same.
+// `plimsoll serve --print-settings-reference > docs/reference/settings.md`. Options are called as
+// in gunicorn where they mean the same.
 
 /// All settings, in the order in which they are shown.
 public enum SettingsTable {

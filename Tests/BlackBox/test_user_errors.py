@@ -233,6 +233,9 @@ BAD_VALUES = [
     ("--request-read-timeout", "header=20-10,MinRate=500"), ("--user", "no-such-user-here"),
     ("--group", "no-such-group-here"), ("--access-logformat", "%y"), ("--server-tokens", "Full"),
     ("--bind", "unix:/x?moed=0660"), ("--bind", "127.0.0.1:1,127.0.0.1:2"),
+    ("--workers", "8-2"), ("--workers", "2-"), ("--policy", "nginx"), ("--mpm", "winnt"),
+    ("--preset", "stock"), ("--max-clients", "many"), ("--status-path", "status"),
+    ("--status-path", "/?auto"), ("--status-access", "nobody"),
 ]
 
 
@@ -243,6 +246,49 @@ def test_bad_value(option, value):
     complaint(text, option, value)
     assert code in (USAGE, PERMISSION)
     no_traceback(text)
+
+
+CONTRADICTIONS = [
+    ("--start-servers 3", "--start-servers", "--policy apache", "--workers"),
+    ("--policy apache --workers 3", "--workers", "--max-request-workers"),
+    ("--preset stock-event --mpm prefork", "--preset stock-event", "--mpm prefork"),
+    ("--preset stock-event --policy loadline", "--preset stock-event", "--policy loadline"),
+    ("--policy apache --min-spare-servers 3", "--min-spare-servers", "--min-spare-threads"),
+    ("--policy apache --async-request-worker-factor 0", "AsyncRequestWorkerFactor", "positive"),
+    ("--policy apache --mpm prefork --max-clients 5000 --server-limit 5000", "4000"),
+]
+
+
+@pytest.mark.parametrize("case", CONTRADICTIONS, ids=lambda case: case[0])
+def test_options_that_contradict_each_other(case):
+    words, *needles = case
+    code, text, _ = run_to_its_end(
+        "serve", "hello", *words.split(), "--python", sys.executable)
+    complaint(text, *needles)
+    assert code == USAGE
+    no_traceback(text)
+
+
+@pytest.mark.parametrize(
+    ("option", "advice"),
+    [("--worker-class", "--mpm prefork"), ("--processes", "MIN-MAX"),
+     ("--server-status", "--status-path"), ("--MaxClients", "--max-clients")])
+def test_option_of_another_server(option, advice):
+    code, text, _ = run_to_its_end("serve", "hello", option, "1")
+    complaint(text, option, advice)
+    assert code == USAGE
+
+
+def test_correction_is_told_and_used():
+    """As httpd does it: more requests than ServerLimit allows are no reason not to start."""
+    words = ["serve", "hello", "--preset", "stock-prefork", "--max-clients", "300",
+             "--python", sys.executable, "--print-config"]
+    code, text, output = run_to_its_end(*words)
+    complaint(text, "--max-clients", "300", "ServerLimit 256", "using 256")
+    assert code == 0
+    line = next(line for line in output.splitlines() if line.startswith("max-request-workers "))
+    assert re.search(r"= 256 +# corrected: .*300", line)
+    assert re.search(r"^mpm += prefork +# decided: --preset stock-prefork$", output, re.MULTILINE)
 
 
 def test_option_without_value():

@@ -195,8 +195,8 @@ import Testing
     #expect(try parse(prefork + "4000").settings.mostWorkers == 4000)
     #expect(
       message(prefork + "4001")
-        == "--max-request-workers 4001 makes up to 4001 processes, more than the 4000 that "
-        + "Plimsoll keeps track of; give at most 4000")
+        == "--max-clients 4001 with --server-limit 5000 makes up to 4001 processes, more than the "
+        + "4000 that Plimsoll keeps track of; give at most 4000")
     let threaded = "--policy apache --mpm worker --threads 2 --server-limit 5000 --max-clients "
     #expect(try parse(threaded + "8000").settings.mostWorkers == 4000)
     #expect(message(threaded + "8002").hasSuffix("give at most 8000, or more --threads"))
@@ -229,8 +229,8 @@ import Testing
     #expect(
       line.origin(of: "max-request-workers")
         == .corrected(
-          "MaxRequestWorkers 300 exceeds ServerLimit 256: using 256; to have more, raise ServerLimit"
-        ))
+          "MaxRequestWorkers 300 exceeds ServerLimit 256: using 256; to have more, raise "
+            + "ServerLimit"))
     #expect(line.origin(of: "min-spare-servers") == .option("--min-spare-servers"))
     #expect(HelpText.configuration(of: line).contains("# corrected: MaxSpareServers 10 is not"))
   }

@@ -20,11 +20,7 @@ import Testing
   @Test(arguments: [["--workers", "4"], ["--workers=4"], ["-w", "4"], ["-w4"], ["-w=4"]])
   func spellings(words: [String]) throws {
     let line = try ServeCommandLine(parsing: words + ["app"], usableCPUs: 3)
-<<<<<<< HEAD
-    #expect(line.settings.workersMax == 4)
-=======
     #expect((line.settings.workersMin, line.settings.workersMax) == (4, 4))
->>>>>>> e6a2222c45b4983cc35be59b6572805234b0d773
     #expect(line.settings.application == "app")
     #expect(line.origin(of: "workers") == .option(words[0].hasPrefix("--") ? "--workers" : "-w"))
     #expect(line.origin(of: "threads") == .builtIn)
@@ -33,11 +29,7 @@ import Testing
   @Test func nothingGiven() throws {
     let line = try parse()
     var defaults = ServerSettings()
-<<<<<<< HEAD
-    defaults.workersMax = 3
-=======
     (defaults.workersMin, defaults.workersMax) = (3, 12)
->>>>>>> e6a2222c45b4983cc35be59b6572805234b0d773
     #expect(line.settings == defaults)
     #expect(line.origin(of: "workers") == .decided("3 CPUs are usable"))
     #expect(line.settings.threads == 4)
