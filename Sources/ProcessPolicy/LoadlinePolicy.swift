@@ -62,7 +62,7 @@ public struct LoadlinePolicy: Equatable, Sendable {
     var surplusSinceMs: Int64?
     /// Most processes that were needed since then.
     var peakWanted = 0
-    var backOff = CrashBackOff()
+    var backOff = BackOff()
     var lastFailureMs: Int64 = 0
     /// Since when a process that was started after the last failure is ready, ms.
     var provingSinceMs: Int64?
@@ -232,7 +232,7 @@ public struct LoadlinePolicy: Equatable, Sendable {
   // MARK: deaths and messages
 
   private mutating func noteDeaths(_ tick: PolicyTick, _ census: Census) -> [ProcessAction] {
-    guard let child = tick.reaped.first(where: CrashBackOff.isEarly) else {
+    guard let child = tick.reaped.first(where: BackOff.isEarly) else {
       noteProof(tick.nowMs, census)
       return []
     }
@@ -244,7 +244,7 @@ public struct LoadlinePolicy: Equatable, Sendable {
       "the process in slot \(child.slot) "
       + (child.readyForMs.map { "died \($0) ms after it was ready" } ?? "died before it was ready")
       + (failures > 1 ? ", the \(failures)th early death in a row" : "")
-      + ": the next start waits \(CrashBackOff.delayMs(failures: failures)) ms; the lines above "
+      + ": the next start waits \(BackOff.delayMs(failures: failures)) ms; the lines above "
       + "say why it died"
     return [.log(PolicyMessage(.warning, text))]
   }
@@ -259,7 +259,7 @@ public struct LoadlinePolicy: Equatable, Sendable {
     }
     let since = state.provingSinceMs ?? nowMs
     state.provingSinceMs = since
-    if nowMs - since >= CrashBackOff.provenMs { state.backOff.recovered() }
+    if nowMs - since >= BackOff.provenMs { state.backOff = BackOff() }
   }
 
   private mutating func reportMaximum(demand: Int, nowMs: Int64) -> [ProcessAction] {

@@ -1,6 +1,7 @@
 // Supervisor+Deadlines: what has lasted too long, and requests that are stuck. Assembly.
 internal import Configuration
 internal import Platform
+internal import ProcessPolicy
 internal import Scoreboard
 
 extension Supervisor {

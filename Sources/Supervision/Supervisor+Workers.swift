@@ -2,6 +2,7 @@
 internal import Configuration
 internal import Control
 internal import Platform
+internal import ProcessPolicy
 internal import Scoreboard
 
 extension Supervisor {

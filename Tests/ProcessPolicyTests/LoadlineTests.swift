@@ -225,6 +225,6 @@ import Testing
     ] as [(ReapedProcess.Exit, Int64?, Bool)])
   func earlyDeaths(exit: ReapedProcess.Exit, readyForMs: Int64?, isEarly: Bool) {
     let child = ReapedProcess(slot: 0, exit: exit, readyForMs: readyForMs)
-    #expect(CrashBackOff.isEarly(child) == isEarly)
+    #expect(BackOff.isEarly(child) == isEarly)
   }
 }

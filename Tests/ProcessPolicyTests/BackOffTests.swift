@@ -1,5 +1,5 @@
 // The waits after early deaths.
-import Supervision
+import ProcessPolicy
 import Testing
 
 @Suite struct BackOffTests {

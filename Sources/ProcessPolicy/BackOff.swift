@@ -35,8 +35,19 @@ public struct BackOff: Equatable, Sendable {
     if let readyForMs, readyForMs >= Self.provenMs {
       failures = 0
     } else {
-      failures += 1
-      notBeforeMs = nowMs + Self.delayMs(failures: failures)
+      failed(nowMs: nowMs)
     }
+  }
+
+  /// Something died early.
+  mutating func failed(nowMs: Int64) {
+    failures += 1
+    notBeforeMs = nowMs + Self.delayMs(failures: failures)
+  }
+
+  /// Whether a death is a reason to wait. An application may leave with code 0 while it loads.
+  static func isEarly(_ child: ReapedProcess) -> Bool {
+    guard let readyForMs = child.readyForMs else { return true }
+    return child.exit != .finished && readyForMs < provenMs
   }
 }
