@@ -155,6 +155,7 @@ extension WorkerServer {
     }
     unsafe connection.pointee.dropInput()
     unsafe connection.pointee.phase = .lingering
+    lingering += 1
     unsafe SocketIO.finishSending(connection.pointee.socket)
     timers.schedule(index, deadlineMs: nowMs + settings.lingeringCloseMs)
     drainLingering(index)
@@ -172,6 +173,7 @@ extension WorkerServer {
   /// Closes the socket and gives back everything the connection holds.
   func close(_ index: Int32) {
     let connection = unsafe table[index]
+    if unsafe connection.pointee.phase == .lingering { lingering -= 1 }
     dropTail(index, aborted: true)
     if let upload = unsafe connection.pointee.upload { unsafe upload.release() }
     unsafe connection.pointee.dropInput()
