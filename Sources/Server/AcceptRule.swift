@@ -110,6 +110,9 @@ struct AcceptRule: Equatable {
   /// WorkerServer+Accept for why that cannot happen where this is true.
   func mayBeWokenAlone(listeners: Int) -> Bool { model == .event || listeners == 1 }
 
+  /// Whether a connection holds a handler from accept to close.
+  var connectionsHoldHandlers: Bool { model != .event }
+
   /// Whether a second thread watches the one that polls: not where there is nobody to relieve it.
   var needsMonitor: Bool { model != .prefork }
 

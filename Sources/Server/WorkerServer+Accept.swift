@@ -53,6 +53,7 @@ extension WorkerServer {
       }
     }
     isListening = true
+    slot.setAccepting(true)
   }
 
   /// Stops accepting for now.
@@ -88,6 +89,7 @@ extension WorkerServer {
 
   private func removeListeners() {
     isListening = false
+    slot.setAccepting(false)
     for listener in listeners { epoll.remove(listener) }
   }
 
@@ -167,6 +169,9 @@ extension WorkerServer {
     taken += 1
     let connection = unsafe table[index]
     unsafe connection.pointee.isUnixSocket = isUnix
+    // At a stop more may be taken than there are handlers.
+    unsafe connection.pointee.line = UInt16(min(Int(index), rule.handlers - 1))
+    unsafe show(connection, .reading)
     if !isUnix {
       unsafe connection.pointee.peer = EndpointText(.peer, of: socket)
       unsafe connection.pointee.local = EndpointText(.local, of: socket)

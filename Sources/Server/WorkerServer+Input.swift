@@ -196,6 +196,7 @@ extension WorkerServer {
     }
     unsafe connection.pointee.phase = .waiting
     if unsafe connection.pointee.answered > 0 {
+      unsafe show(connection, .keepAlive)
       timers.schedule(index, deadlineMs: nowMs + settings.keepAliveMs)
     }
   }
@@ -205,6 +206,7 @@ extension WorkerServer {
     let connection = unsafe table[index]
     if unsafe connection.pointee.phase != .readingHead {
       unsafe connection.pointee.phase = .readingHead
+      unsafe show(connection, .reading)
       if unsafe connection.pointee.answered > 0 { unsafe connection.pointee.readBeganMs = nowMs }
       unsafe connection.pointee.receivedBytes = unsafe connection.pointee.inputCount
     }
@@ -220,6 +222,7 @@ extension WorkerServer {
   func awaitBody(_ index: Int32, _ upload: Upload) {
     let connection = unsafe table[index]
     unsafe connection.pointee.phase = .readingBody
+    unsafe show(connection, .reading)
     unsafe connection.pointee.upload = unsafe Unmanaged.passRetained(upload)
     unsafe connection.pointee.readBeganMs = nowMs
     unsafe connection.pointee.receivedBytes = 0

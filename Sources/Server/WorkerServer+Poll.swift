@@ -1,6 +1,7 @@
 // WorkerServer+Poll: the threads of a worker and the loop that one of them runs. Assembly.
 internal import Configuration
 internal import Platform
+internal import Scoreboard
 internal import Synchronization
 
 extension WorkerServer {
@@ -47,6 +48,7 @@ extension WorkerServer {
     while true {
       lock.take()
       let index = ready.pop()
+      if index >= 0 { slot.setWaiting(ready.count) }
       lock.give()
       guard index >= 0 else { return }
       _ = serveQueued(index, thread, holdsRole: false)
@@ -102,6 +104,7 @@ extension WorkerServer {
         guard role.leaveApplication(token) else { return }
       }
       if let accessLog, nowMs >= accessLog.dueMs { accessLog.flush() }
+      if nowMs >= censusDueMs { takeCensus() }
       if finishIfDrained() { return }
       if thread.isMonitor {
         if passRole() { return }
@@ -113,7 +116,8 @@ extension WorkerServer {
       let isIdle = !hasHandBacks.load(ordering: .relaxed)
       epoll.wait(into: batch, timeoutMs: isIdle ? waitMs() : 0)
       batchPosition = 0
-      nowMs = Clock.monotonicMs()
+      setClock(Clock.monotonicMicroseconds())
+      if batch.count > 0 { noteChange() }
     }
   }
 
@@ -123,7 +127,8 @@ extension WorkerServer {
       let due = max(0, accessLog.dueMs - nowMs)
       wait = wait < 0 ? due : min(wait, due)
     }
-    let next = pollerIsHandler ? listenAgainMs : min(listenAgainMs, nextIdleLookMs)
+    var next = min(listenAgainMs, censusDueMs)
+    if !pollerIsHandler { next = min(next, nextIdleLookMs) }
     if next != .max {
       let due = max(0, next - nowMs)
       wait = wait < 0 ? due : min(wait, due)
@@ -190,7 +195,10 @@ extension WorkerServer {
       left -= 1
       var index = returned.pop()
       let isReturned = index >= 0
-      if !isReturned && !thread.isMonitor { index = ready.pop() }
+      if !isReturned && !thread.isMonitor {
+        index = ready.pop()
+        if index >= 0 { slot.setWaiting(ready.count) }
+      }
       if index < 0 {
         hasHandBacks.store(false, ordering: .releasing)
         lock.give()
@@ -243,7 +251,7 @@ extension WorkerServer {
     guard role.steal(observed) else { return }
     slowness.store(
       min(slowness.load(ordering: .relaxed) + 16, 64), ordering: .relaxed)
-    nowMs = Clock.monotonicMs()
+    setClock(Clock.monotonicMicroseconds())
     if passRole() { return }
     lock.take()
     monitorPolls = true

@@ -2,7 +2,8 @@
 //
 // Reading order: WorkerServer (what it holds, its life) · PollRole (who may touch it) ·
 // WorkerServer+Poll (the loop) · +Accept (connections) · +Input (bytes to requests) · +Serve (requests to responses) ·
-// +Output (responses to the socket, and the end of connections) · +Control (supervisor, signals).
+// +Output (responses to the socket, and the end of connections) · +Control (supervisor, signals) ·
+// +Report (the scoreboard).
 internal import AccessLog
 public import Configuration
 internal import Control
@@ -25,6 +26,8 @@ internal import Synchronization
   let serverName: StaticBytes
   let processID: Int32
   let rule: AcceptRule
+  /// Whether a connection holds a handler from accept to close.
+  let connectionsHoldHandlers: Bool
   let limits: RequestLimits
   let uploadLimits: Upload.Limits
   var threads: [HandlerThread] = []
@@ -39,6 +42,10 @@ internal import Synchronization
   let table: ConnectionTable
   let timers: TimerWheel
   var nowMs: Int64
+  var nowUs: Int64
+  /// When the connections are to be counted next; .max while nothing happens.
+  var censusDueMs: Int64
+  var lastCensusMs = Int64.min / 2
   var listeners: [Int32]
   var listenersAreUnix: [Bool] = []
   var isListening = false
@@ -110,6 +117,7 @@ internal import Synchronization
     self.control = ControlChannel(owning: control)
     self.stopSignal = stopSignal
     rule = AcceptRule(settings)
+    connectionsHoldHandlers = rule.connectionsHoldHandlers
     processID = Process.id
     serverName = StaticBytes(settings.serverTokens)
     var limits = RequestLimits()
@@ -131,7 +139,9 @@ internal import Synchronization
     let capacity = max(1, settings.maxConnections)
     epoll = try Epoll()
     wakeup = try EventFD()
-    nowMs = Clock.monotonicMs()
+    nowUs = Clock.monotonicMicroseconds()
+    nowMs = nowUs / 1000
+    censusDueMs = nowMs
     table = ConnectionTable(capacity: capacity)
     timers = TimerWheel(table: table, nowMs: nowMs)
     returned = IndexQueue(capacity: capacity)
@@ -169,6 +179,7 @@ internal import Synchronization
       if rule.needsMonitor {
         started.append(try Thread(name: "monitor", blocksSignals: true) { self.watch() })
       }
+      if application.isLoaded { slot.setLoaded() }
       control.send(.ready)
       threads[0].mayPoll = true
       handle(threads[0])
