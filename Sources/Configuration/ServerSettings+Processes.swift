@@ -9,6 +9,10 @@ extension ServerSettings {
   /// Whether Apache's policy decides.
   public var usesApachePolicy: Bool { policy == "apache" }
 
+  /// Whether a worker serves before it has imported the application, and does that inside its first
+  /// request, as Apache's with mod_wsgi.
+  public var loadsInsideRequests: Bool { usesApachePolicy && !preload }
+
   /// How connections meet handler threads.
   public var processModel: ApacheSettings.MPM { ApacheSettings.MPM(rawValue: mpm) ?? .event }
 

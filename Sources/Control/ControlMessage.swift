@@ -10,7 +10,10 @@ public enum ControlMessage: Equatable, Sendable {
   /// Finish what is in hand, accept nothing new, exit. Idle keep-alive connections get a last
   /// request answered with `Connection: close` until their time-out.
   case drain
-  /// Like drain, but idle connections are closed at once.
+  /// The server ends gracefully: drain, and take what waits in the backlog, because no other worker
+  /// will.
+  case finish
+  /// Like finish, but idle connections are closed at once.
   case stop
   /// Logs were reopened; the new error log and access log come along as descriptors, in this
   /// order; the access log's only where there is one.
@@ -40,6 +43,7 @@ extension ControlMessage {
   private enum Tag: UInt8 {
     case fork = 1
     case drain, stop, reopenLogs, loading, ready, forked, failed, retiring, filesChanged
+    case finish
   }
 
   /// The message as bytes: a tag, then 32-bit little-endian numbers, then UTF-8 text to the end.
@@ -47,6 +51,7 @@ extension ControlMessage {
     switch self {
     case .fork(let slot): Self.encode(.fork, [Int32(slot)])
     case .drain: Self.encode(.drain)
+    case .finish: Self.encode(.finish)
     case .stop: Self.encode(.stop)
     case .reopenLogs: Self.encode(.reopenLogs)
     case .loading(let python): Self.encode(.loading, text: python)
@@ -68,6 +73,7 @@ extension ControlMessage {
       guard let slot = Self.number(&rest), slot >= 0 else { return nil }
       self = .fork(slot: Int(slot))
     case .drain: self = .drain
+    case .finish: self = .finish
     case .stop: self = .stop
     case .reopenLogs: self = .reopenLogs
     case .loading: self = .loading(python: Self.text(&rest))

@@ -13,7 +13,8 @@ public enum ApplicationLoader {
     settings: ServerSettings, _ gil: borrowing GIL
   ) throws(ApplicationLoadFailure) -> WSGIApplication {
     do {
-      let callable = try callable(settings: settings, gil)
+      var pathIsPrepared = false
+      let callable = try callable(settings: settings, pathIsPrepared: &pathIsPrepared, gil)
       return unsafe WSGIApplication(callable: callable.release(), settings: settings, gil)
     } catch {
       if !error.traceback.isEmpty {
@@ -23,8 +24,18 @@ public enum ApplicationLoader {
     }
   }
 
-  private static func callable(
+  /// An application that is loaded inside its first request, and again after each failure.
+  public static func loadLazily(
     settings: ServerSettings, _ gil: borrowing GIL
+  ) -> WSGIApplication {
+    unsafe WSGIApplication(callable: nil, settings: settings, gil)
+  }
+
+  /// The application's callable.
+  ///
+  /// - Parameter pathIsPrepared: whether `sys.path` was set, which must happen once in a process.
+  static func callable(
+    settings: ServerSettings, pathIsPrepared: inout Bool, _ gil: borrowing GIL
   ) throws(ApplicationLoadFailure) -> PythonReference {
     let reference: ApplicationReference
     do throws(UsageError) {
@@ -42,22 +53,32 @@ public enum ApplicationLoader {
     case .module(let name, let callable):
       // `site.wsgi` is a module as well as a file; what is there decides, the file first.
       if name.hasSuffix(".wsgi"), unsafe access(name, F_OK) == 0 {
-        return try load(file: name, callable: callable, settings, gil)
+        return try load(
+          file: name, callable: callable, settings, pathIsPrepared: &pathIsPrepared, gil)
       }
-      Interpreter.preparePath(
-        first: currentDirectory(), pythonPath: settings.pythonPath, gil)
+      preparePath(first: currentDirectory(), settings, &pathIsPrepared, gil)
       return try lookUp(callable, in: try importModule(name, gil), gil)
     case .file(let path, let callable):
-      return try load(file: path, callable: callable, settings, gil)
+      return try load(
+        file: path, callable: callable, settings, pathIsPrepared: &pathIsPrepared, gil)
     }
   }
 
   private static func load(
-    file: String, callable: String?, _ settings: ServerSettings, _ gil: borrowing GIL
+    file: String, callable: String?, _ settings: ServerSettings, pathIsPrepared: inout Bool,
+    _ gil: borrowing GIL
   ) throws(ApplicationLoadFailure) -> PythonReference {
     let path = try absolutePath(of: file)
-    Interpreter.preparePath(first: directory(of: path), pythonPath: settings.pythonPath, gil)
+    preparePath(first: directory(of: path), settings, &pathIsPrepared, gil)
     return try lookUp(callable, in: try importFile(path, gil), gil)
+  }
+
+  private static func preparePath(
+    first: String, _ settings: ServerSettings, _ isPrepared: inout Bool, _ gil: borrowing GIL
+  ) {
+    guard !isPrepared else { return }
+    isPrepared = true
+    Interpreter.preparePath(first: first, pythonPath: settings.pythonPath, gil)
   }
 
   // MARK: modules

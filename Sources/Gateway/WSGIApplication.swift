@@ -11,16 +11,21 @@ public import Server
 /// in a worker. ``attachThread(_:)`` for index 0 must be called on the process's main thread with
 /// the GIL held, and ``detachThread(_:)`` for index 0 returns holding it.
 @safe public final class WSGIApplication: Application {
-  private let callable: PythonObject
+  /// Nil until the application is loaded. Written once, with the GIL held.
+  private var callable: PythonObject?
+  /// Loads the application; nil where that was done before any request.
+  private let loader: LazyLoader?
   private let interpreter: OpaquePointer
   private let environ: Environ
   private let closeName: PythonObject
   private let handlers: UnsafeMutablePointer<HandlerThread?>
   private let handlerLimit: Int
 
-  /// Takes over the reference to `callable`.
-  init(callable: PythonObject, settings: ServerSettings, _ gil: borrowing GIL) {
+  /// Takes over the reference to `callable`; without one the application is loaded inside the first
+  /// request.
+  init(callable: PythonObject?, settings: ServerSettings, _ gil: borrowing GIL) {
     unsafe self.callable = unsafe callable
+    loader = unsafe callable == nil ? LazyLoader(settings: settings) : nil
     unsafe interpreter = unsafe PyInterpreterState_Get()
     InputStream.prepare(gil)
     StartResponse.prepare(gil)
@@ -66,12 +71,35 @@ public import Server
 
   // MARK: requests
 
+  /// Whether the application is loaded. For the thread that makes the application.
+  public override var isLoaded: Bool { unsafe callable != nil }
+
+  /// The application, loaded by this request where none did so before; nil where that failed, which
+  /// was then written to the error log.
+  private func loadedCallable(
+    _ exchange: Exchange, _ handler: HandlerThread, _ gil: borrowing GIL
+  ) -> PythonObject? {
+    guard let loader else { return unsafe callable }
+    loader.begin(handler)
+    if unsafe callable == nil {
+      unsafe callable = unsafe loader.load(handler, gil)
+      if unsafe callable != nil { exchange.applicationWasLoaded() }
+    }
+    loader.end()
+    return unsafe callable
+  }
+
   /// Calls the application and sends what it returns. Returns holding the GIL.
   public override func respond(to exchange: Exchange) {
     guard let handler = unsafe handlers[exchange.thread] else { return exchange.abort(500) }
     handler.takeGIL()
     let gil = GIL.held()
     handler.begin(exchange)
+    guard let callable = unsafe self.callable ?? loadedCallable(exchange, handler, gil) else {
+      exchange.abort(500)
+      handler.end(gil)
+      return
+    }
     if let environ = unsafe environ.make(exchange, input: handler.inputObject, gil) {
       if let result = unsafe plimsoll_call2(callable, environ, handler.startResponse) {
         let outcome = unsafe ResponseBody.sendAll(result, exchange, handler, gil)

@@ -18,6 +18,14 @@ public enum Clock {
     return Int64(now.tv_sec) &* 1_000_000 &+ Int64(now.tv_nsec) / 1000
   }
 
+  /// CPU time that the process has taken so far, in milliseconds (CLOCK_PROCESS_CPUTIME_ID). A
+  /// system call.
+  public static func processCPUMs() -> Int64 {
+    var used = timespec()
+    unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used)
+    return Int64(used.tv_sec) &* 1000 &+ Int64(used.tv_nsec) / 1_000_000
+  }
+
   /// Microseconds since 1970 (CLOCK_REALTIME): for dates and logs.
   public static func realMicroseconds() -> Int64 {
     var now = timespec()

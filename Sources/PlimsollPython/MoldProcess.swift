@@ -130,7 +130,8 @@ enum MoldProcess {
       while isOpen {
         switch control.receive() {
         case .wouldBlock: return
-        case .endOfFile, .message(.stop, _), .message(.drain, _): isOpen = false
+        case .endOfFile, .message(.stop, _), .message(.finish, _), .message(.drain, _):
+          isOpen = false
         case .message(.fork(let slot), let descriptors):
           guard let channel = descriptors.first else { continue }
           fork(slot: slot, channel: channel, control, gil)

@@ -9,7 +9,7 @@ internal import Server
 /// A worker: serves until it is told to go, then runs Python's exit handlers.
 struct WorkerProcess {
   let context: MoldProcess.Context
-  /// The mold's application; nil with `--no-preload`.
+  /// The mold's application; nil with `--no-preload`, which loads it here.
   let application: WSGIApplication?
   let slot: Int
   /// The worker's end of its control channel.
@@ -51,6 +51,8 @@ struct WorkerProcess {
     let application: WSGIApplication
     if let loaded = self.application {
       application = loaded
+    } else if settings.loadsInsideRequests {
+      application = ApplicationLoader.loadLazily(settings: settings, gil)
     } else {
       do {
         application = try ApplicationLoader.load(settings: settings, gil)

@@ -8,6 +8,10 @@ open class Application {
   /// For subclasses.
   public init() {}
 
+  /// Whether the application is there already; otherwise it is loaded inside the first request,
+  /// which ``Exchange/applicationWasLoaded()`` then tells.
+  open var isLoaded: Bool { true }
+
   /// The calling thread becomes handler thread `index` (0 ..< threads) and will call
   /// ``respond(to:)``. Index 0 is the process's main thread.
   open func attachThread(_ index: Int) {}

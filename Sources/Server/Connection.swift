@@ -59,6 +59,8 @@ enum Phase: UInt8 {
   /// Stands in the ready queue or among the handed-back connections.
   var isQueued = false
   var isUnixSocket = false
+  /// The scoreboard's line that the connection holds, under the MPMs where it holds a handler.
+  var line: UInt16 = 0
 
   // Timer (see TimerWheel).
   var deadlineMs = Int64.max

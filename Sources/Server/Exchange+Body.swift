@@ -149,13 +149,13 @@ extension Exchange {
       case .moved(let count):
         live.end += count
         live.received += Int64(count)
-        unsafe server.slot.line(thread).requestMadeProgress(ms: Clock.monotonicMs())
+        line.requestMadeProgress(ms: Clock.monotonicMs())
         return
       case .wouldBlock:
         let deadline = unsafe server.bodyDeadlineMs(
           beganMs: live.beganMs, received: Int(live.received))
         let left = deadline - Clock.monotonicMs()
-        unsafe server.slot.line(thread).requestWaitsForClient()
+        line.requestWaitsForClient()
         guard left > 0,
           unsafe SocketIO.wait(connection.pointee.socket, toWrite: false, timeoutMs: left)
         else { throw .timedOut }

@@ -26,7 +26,7 @@ extension Exchange {
     guard !isBroken else { return .clientLeft }
     guard bytes.count > 0 else { return .sent }
     // A response that makes progress is not stuck.
-    unsafe server.slot.line(thread).requestMadeProgress(ms: Clock.monotonicMs())
+    line.requestMadeProgress(ms: Clock.monotonicMs())
     if headIsSent { beginBlock() } else { completeHead(length: -1) }
     let block = unsafe accept(bytes)
     var last = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
@@ -46,7 +46,7 @@ extension Exchange {
   /// Waits until the bytes of an earlier `wouldBlock` are with the kernel. Call without any lock.
   public func waitUntilSent() -> SendOutcome {
     while true {
-      unsafe server.slot.line(thread).requestWaitsForClient()
+      line.requestWaitsForClient()
       guard
         unsafe SocketIO.wait(
           connection.pointee.socket, toWrite: true, timeoutMs: server.settings.writeTimeoutMs)
@@ -54,7 +54,7 @@ extension Exchange {
         isBroken = true
         return .clientLeft
       }
-      unsafe server.slot.line(thread).requestMadeProgress(ms: Clock.monotonicMs())
+      line.requestMadeProgress(ms: Clock.monotonicMs())
       let outcome = pushPending()
       if outcome != .wouldBlock { return outcome }
     }

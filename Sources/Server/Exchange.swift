@@ -3,6 +3,7 @@ internal import AccessLog
 internal import Bytes
 public import HTTP1
 internal import Platform
+internal import Scoreboard
 
 /// Why a request body could not be read on.
 public enum BodyFailure: Error {
@@ -113,11 +114,14 @@ public enum SendOutcome {
   unowned(unsafe) let owner: HandlerThread
   unowned(unsafe) let server: WorkerServer
   var connection: UnsafeMutablePointer<Connection>
+  /// Where the request is told in the scoreboard.
+  var line: HandlerLine
 
   init(thread: HandlerThread, server: WorkerServer) {
     self.thread = thread.index
     unsafe owner = thread
     unsafe self.server = server
+    line = server.slot.line(thread.isMonitor ? server.slot.threads : thread.index)
     unsafe headBytes = unsafe UnsafePointer(thread.input)
     writer = unsafe ByteWriter(base: thread.output, capacity: thread.outputCapacity)
     // Replaced by `open` before any use.
@@ -162,6 +166,9 @@ public enum SendOutcome {
 
   private func begin() {
     requestID = unsafe server.nextRequestID()
+    if unsafe server.connectionsHoldHandlers {
+      line = unsafe server.slot.line(Int(connection.pointee.line))
+    }
     bodyLength = 0
     body = .none
     tail = nil
@@ -186,6 +193,9 @@ public enum SendOutcome {
     sawServer = false
     responseHeadCount = 0
   }
+
+  /// The application was loaded, inside this request.
+  public func applicationWasLoaded() { unsafe server.slot.setLoaded() }
 
   /// A record of the request for the access log; borrowed memory of this exchange.
   func accessRecord() -> AccessRecord {

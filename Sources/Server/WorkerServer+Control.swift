@@ -13,7 +13,7 @@ extension WorkerServer {
         // The supervisor is gone: nobody could replace or stop this worker any more.
         controlIsOpen = false
         epoll.remove(control.socket.number)
-        beginDrain(.stop)
+        beginDrain(.stop, takingAll: true)
       case .message(let message, let descriptors):
         obey(message, descriptors)
       }
@@ -24,8 +24,10 @@ extension WorkerServer {
     switch message {
     case .drain:
       beginDrain(.drain)
+    case .finish:
+      beginDrain(.drain, takingAll: true)
     case .stop:
-      beginDrain(.stop)
+      beginDrain(.stop, takingAll: true)
     case .reopenLogs:
       // First the error log, then the access log where there is one.
       if let first = descriptors.first {
@@ -52,12 +54,13 @@ extension WorkerServer {
 
   /// Stops accepting and ends connections: idle ones at once (`stop`), or after one more request or
   /// their keep-alive time (`drain`), so that no request already on its way is lost.
-  func beginDrain(_ mode: DrainMode) {
+  ///
+  /// - Parameter takingAll: no other worker stays: what waits in the backlog is this one's, too.
+  func beginDrain(_ mode: DrainMode, takingAll: Bool = false) {
     if stopSignal >= 0 { epoll.remove(stopSignal) }
     guard drainMode != .stop else { return }
     drainMode = mode
-    stopListening()
-    listenAgainMs = .max
+    stopListening(takingAll: takingAll)
     guard mode == .stop else { return }
     table.forEach { index in
       // Each is looked at once more: a request may stand in its socket, and is answered.

@@ -1,114 +1,10 @@
-// WorkerServer+Input: from accepted connections and received bytes to whole requests. Assembly.
+// WorkerServer+Input: from received bytes to whole requests. Assembly.
 internal import Configuration
 internal import HTTP1
 internal import Platform
 internal import Scoreboard
 
 extension WorkerServer {
-  // MARK: Accepting.
-
-  /// Connections taken per event. With several workers one at a time, so that each takes what it
-  /// can serve; the listener stays readable for the others.
-  private var acceptShare: Int { settings.mayHaveSeveralWorkers ? 1 : 64 }
-
-  /// Starts accepting.
-  func listen() {
-    listenAgainMs = .max
-    guard drainMode == .none, !isListening else { return }
-    for (position, listener) in listeners.enumerated() {
-      let token = Token.firstListener + UInt64(position)
-      do {
-        try epoll.add(listener, [.readable, .exclusive], token: token)
-      } catch {
-        ErrorLog.write(.error, "Cannot wait for connections on descriptor \(listener): \(error).")
-      }
-    }
-    isListening = true
-  }
-
-  /// Stops accepting for good. What the kernel announced to this process alone is taken first:
-  /// nobody else would be woken for it.
-  func stopListening() {
-    leaveListeners()
-    for position in listeners.indices { take(position, share: .max) }
-  }
-
-  /// Stops accepting while no handler is free. A connection that this process was woken for is
-  /// still in the batch of events, and taken when its turn comes.
-  func leaveListeners() {
-    guard isListening else { return }
-    isListening = false
-    for listener in listeners { epoll.remove(listener) }
-  }
-
-  func accept(_ position: Int) {
-    if isListening {
-      take(position, share: acceptShare)
-    } else if listenAgainMs == .max {
-      take(position, share: 1)
-    }
-  }
-
-  private func take(_ position: Int, share: Int) {
-    var left = share
-    while left > 0 && table.count < table.capacity {
-      left -= 1
-      switch SocketIO.accept(listeners[position]) {
-      case .connection(let socket):
-        open(socket, isUnix: listenersAreUnix[position])
-      case .none:
-        return
-      case .exhausted(let code):
-        ErrorLog.write(
-          .error,
-          "Cannot accept a connection: \(SystemCallError("accept4", code: code).reason); "
-            + "trying again in a second. Raise the limit of open files (ulimit -n), or lower "
-            + "--worker-connections (now \(settings.maxConnections)).")
-        pauseListening(forMs: 1000)
-        return
-      }
-    }
-    if table.count == table.capacity && isListening {
-      ErrorLog.write(
-        .warn,
-        "This worker holds \(table.count) connections, its limit (--worker-connections); new ones "
-          + "wait in the backlog.")
-      pauseListening(forMs: 100)
-    }
-  }
-
-  private func pauseListening(forMs pause: Int64) {
-    guard isListening else { return }
-    leaveListeners()
-    listenAgainMs = nowMs + pause
-  }
-
-  private func open(_ socket: Int32, isUnix: Bool) {
-    let index = table.open(socket)
-    guard index >= 0 else {
-      SocketIO.close(socket)
-      return
-    }
-    let connection = unsafe table[index]
-    unsafe connection.pointee.isUnixSocket = isUnix
-    if !isUnix {
-      unsafe connection.pointee.peer = EndpointText(.peer, of: socket)
-      unsafe connection.pointee.local = EndpointText(.local, of: socket)
-    }
-    do {
-      try epoll.add(
-        socket, [.readable, .writable, .peerClosed, .edgeTriggered], token: table.token(index))
-    } catch {
-      close(index)
-      return
-    }
-    slot.setConnections(table.count)
-    unsafe connection.pointee.readBeganMs = nowMs
-    timers.schedule(
-      index, deadlineMs: settings.headTimeoutMs > 0 ? nowMs + settings.headTimeoutMs : .max - 1)
-    if drainMode != .none { unsafe connection.pointee.closesAfterResponse = true }
-  }
-
   // MARK: Receiving.
 
   /// Receives (of 64 KiB each) that one connection may have before others get their turn.
@@ -300,6 +196,7 @@ extension WorkerServer {
     }
     unsafe connection.pointee.phase = .waiting
     if unsafe connection.pointee.answered > 0 {
+      unsafe show(connection, .keepAlive)
       timers.schedule(index, deadlineMs: nowMs + settings.keepAliveMs)
     }
   }
@@ -309,6 +206,7 @@ extension WorkerServer {
     let connection = unsafe table[index]
     if unsafe connection.pointee.phase != .readingHead {
       unsafe connection.pointee.phase = .readingHead
+      unsafe show(connection, .reading)
       if unsafe connection.pointee.answered > 0 { unsafe connection.pointee.readBeganMs = nowMs }
       unsafe connection.pointee.receivedBytes = unsafe connection.pointee.inputCount
     }
@@ -324,6 +222,7 @@ extension WorkerServer {
   func awaitBody(_ index: Int32, _ upload: Upload) {
     let connection = unsafe table[index]
     unsafe connection.pointee.phase = .readingBody
+    unsafe show(connection, .reading)
     unsafe connection.pointee.upload = unsafe Unmanaged.passRetained(upload)
     unsafe connection.pointee.readBeganMs = nowMs
     unsafe connection.pointee.receivedBytes = 0

@@ -48,6 +48,7 @@ extension WorkerServer {
       close(index)
     } else if unsafe connection.pointee.tail != nil {
       unsafe connection.pointee.phase = .sending
+      unsafe showSending(connection)
       timers.schedule(index, deadlineMs: nowMs + settings.writeTimeoutMs)
     } else {
       beginClose(index)
@@ -90,6 +91,7 @@ extension WorkerServer {
     guard let unmanaged = unsafe connection.pointee.tail else { return }
     unsafe connection.pointee.tail = nil
     let tail = unsafe unmanaged.takeRetainedValue()
+    unsafe count(laterBytes: tail.bytesSent, connection)
     if let owner = unsafe tail.owner {
       lock.take()
       unsafe releases.append(owner)
@@ -134,6 +136,7 @@ extension WorkerServer {
     let exchange = thread.exchange!
     unsafe exchange.openRefused(connection, seen: seen)
     exchange.respond(status: refusal.status)
+    countAnswer(exchange)
     log(exchange)
     unsafe connection.pointee.take(exchange)
     exchange.tail = nil
@@ -155,6 +158,8 @@ extension WorkerServer {
     }
     unsafe connection.pointee.dropInput()
     unsafe connection.pointee.phase = .lingering
+    lingering += 1
+    unsafe show(connection, .closing)
     unsafe SocketIO.finishSending(connection.pointee.socket)
     timers.schedule(index, deadlineMs: nowMs + settings.lingeringCloseMs)
     drainLingering(index)
@@ -172,10 +177,13 @@ extension WorkerServer {
   /// Closes the socket and gives back everything the connection holds.
   func close(_ index: Int32) {
     let connection = unsafe table[index]
+    if unsafe connection.pointee.phase == .lingering { lingering -= 1 }
     dropTail(index, aborted: true)
     if let upload = unsafe connection.pointee.upload { unsafe upload.release() }
     unsafe connection.pointee.dropInput()
     timers.cancel(index)
+    unsafe show(connection, .ready)
+    noteChange()
     if unsafe connection.pointee.resetsOnClose {
       unsafe SocketIO.reset(connection.pointee.socket)
     } else {

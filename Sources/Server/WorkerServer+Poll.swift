@@ -1,6 +1,7 @@
 // WorkerServer+Poll: the threads of a worker and the loop that one of them runs. Assembly.
 internal import Configuration
 internal import Platform
+internal import Scoreboard
 internal import Synchronization
 
 extension WorkerServer {
@@ -36,8 +37,9 @@ extension WorkerServer {
     defer { lock.give() }
     if thread.mayPoll || ready.count > 0 { return false }
     idle.append(thread.index)
-    // The monitor gives the role back as soon as somebody can run the application again.
-    if monitorPolls { wakeup.ring() }
+    // The monitor gives the role back as soon as somebody can run the application again, and a gate
+    // opens for each handler that becomes free.
+    if monitorPolls || gateIsClosed { wakeup.ring() }
     return true
   }
 
@@ -46,6 +48,7 @@ extension WorkerServer {
     while true {
       lock.take()
       let index = ready.pop()
+      if index >= 0 { slot.setWaiting(ready.count) }
       lock.give()
       guard index >= 0 else { return }
       _ = serveQueued(index, thread, holdsRole: false)
@@ -70,8 +73,10 @@ extension WorkerServer {
 
   /// Polls until the role is lost or the server is finished.
   func poll(_ thread: HandlerThread) {
-    if !thread.isMonitor {
-      if !isListening && listenAgainMs == .max { listen() }
+    pollerIsHandler = !thread.isMonitor
+    if thread.isMonitor {
+      nextIdleLookMs = rule.closesIdleConnections ? nowMs : .max
+    } else {
       // The monitor leaves what waits for a handler where it is, and does not say so.
       hasHandBacks.store(true, ordering: .relaxed)
     }
@@ -89,8 +94,8 @@ extension WorkerServer {
         if index < 0 { break }
         expire(index, thread)
       }
-      if nowMs >= listenAgainMs { listen() }
       if retireAfter != .max && served.load(ordering: .relaxed) >= retireAfter { retire() }
+      if rule.lifetimeConnections != .max && rule.isSpent(acceptLoad) { retire() }
       if hasReleases.load(ordering: .relaxed) && !thread.isMonitor {
         // This waits for the interpreter's lock, so the role can be taken away meanwhile.
         let token = role.enterApplication()
@@ -99,16 +104,20 @@ extension WorkerServer {
         guard role.leaveApplication(token) else { return }
       }
       if let accessLog, nowMs >= accessLog.dueMs { accessLog.flush() }
+      if nowMs >= censusDueMs { takeCensus() }
       if finishIfDrained() { return }
       if thread.isMonitor {
         if passRole() { return }
+        if nowMs >= nextIdleLookMs { closeIdleConnections() }
       } else {
         application.threadWillBlock(thread.index)
       }
+      if !isListening || thread.isMonitor || rule.gate != nil { reviewListening() }
       let isIdle = !hasHandBacks.load(ordering: .relaxed)
       epoll.wait(into: batch, timeoutMs: isIdle ? waitMs() : 0)
       batchPosition = 0
-      nowMs = Clock.monotonicMs()
+      setClock(Clock.monotonicMicroseconds())
+      if batch.count > 0 { noteChange() }
     }
   }
 
@@ -118,8 +127,10 @@ extension WorkerServer {
       let due = max(0, accessLog.dueMs - nowMs)
       wait = wait < 0 ? due : min(wait, due)
     }
-    if listenAgainMs != .max {
-      let due = max(0, listenAgainMs - nowMs)
+    var next = min(listenAgainMs, censusDueMs)
+    if !pollerIsHandler { next = min(next, nextIdleLookMs) }
+    if next != .max {
+      let due = max(0, next - nowMs)
       wait = wait < 0 ? due : min(wait, due)
     }
     return Int32(clamping: wait)
@@ -184,7 +195,10 @@ extension WorkerServer {
       left -= 1
       var index = returned.pop()
       let isReturned = index >= 0
-      if !isReturned && !thread.isMonitor { index = ready.pop() }
+      if !isReturned && !thread.isMonitor {
+        index = ready.pop()
+        if index >= 0 { slot.setWaiting(ready.count) }
+      }
       if index < 0 {
         hasHandBacks.store(false, ordering: .releasing)
         lock.give()
@@ -203,12 +217,13 @@ extension WorkerServer {
 
   /// The life of the monitor thread: relieves a holder that is inside the application for too long.
   func watch() {
+    guard let monitor else { return }
     var seen: UInt64 = 0
     var quietRounds = 0
     while !finished.load(ordering: .acquiring) {
       let observed = role.observed
       if observed & 1 == 1 && observed == seen {
-        relieve(observed)
+        relieve(observed, by: monitor)
         seen = 0
         quietRounds = 0
       } else {
@@ -232,18 +247,17 @@ extension WorkerServer {
   }
 
   /// Takes the role; hands it on, or polls until a handler is idle again.
-  private func relieve(_ observed: UInt64) {
+  private func relieve(_ observed: UInt64, by monitor: HandlerThread) {
     guard role.steal(observed) else { return }
     slowness.store(
       min(slowness.load(ordering: .relaxed) + 16, 64), ordering: .relaxed)
-    nowMs = Clock.monotonicMs()
+    setClock(Clock.monotonicMicroseconds())
     if passRole() { return }
     lock.take()
     monitorPolls = true
     lock.give()
     // Somebody may have become idle between the two.
     if passRole() { return }
-    if settings.mayHaveSeveralWorkers { leaveListeners() }
     poll(monitor)
     lock.take()
     monitorPolls = false
@@ -252,7 +266,7 @@ extension WorkerServer {
 
   /// Wakes the monitor if it rests; called by the holder after it went into the application.
   func wakeMonitor() {
-    if monitorRests.load(ordering: .sequentiallyConsistent) { monitor.parker.unpark() }
+    if monitorRests.load(ordering: .sequentiallyConsistent) { monitor?.parker.unpark() }
   }
 
   /// Ends all threads once the last connection is gone; true when the server is finished.
@@ -260,7 +274,7 @@ extension WorkerServer {
     guard drainMode != .none, table.count == 0 else { return false }
     finished.store(true, ordering: .sequentiallyConsistent)
     for thread in threads { thread.parker.unpark() }
-    monitor.parker.unpark()
+    monitor?.parker.unpark()
     return true
   }
 }

@@ -114,6 +114,7 @@ extension WorkerServer {
     let exchange = thread.exchange!
     let connection = unsafe table[index]
     if answerHere(index, thread) {
+      countAnswer(exchange)
       return unsafe conclude(index, thread, rest: rest, restCount: restCount)
     }
     if thread.isMonitor {
@@ -141,26 +142,30 @@ extension WorkerServer {
     if slowness.load(ordering: .relaxed) > 0 && passRole() { return runWithoutRole(thread) }
     let token = role.enterApplication()
     wakeMonitor()
-    call(thread, nowMs: nowMs)
-    return role.leaveApplication(token)
+    let endedUs = call(thread, nowUs: nowUs)
+    guard role.leaveApplication(token) else { return false }
+    setClock(endedUs)
+    return true
   }
 
   /// The same while another thread polls.
   private func runWithoutRole(_ thread: HandlerThread) -> Bool {
     releaseOwners(thread)
-    let began = Clock.monotonicMicroseconds()
-    call(thread, nowMs: began / 1000)
-    noteDuration(Clock.monotonicMicroseconds() - began)
+    let beganUs = Clock.monotonicMicroseconds()
+    noteDuration(call(thread, nowUs: beganUs) - beganUs)
     return false
   }
 
-  private func call(_ thread: HandlerThread, nowMs: Int64) {
-    thread.exchange.handler = .application
-    let line = slot.line(thread.index)
-    line.requestBegan(ms: nowMs, connectionRequests: 0)
-    application.respond(to: thread.exchange)
-    line.requestEnded(bytes: 0, durationUs: 0)
-    precondition(thread.exchange.isOver, "an application must finish or abort its exchange")
+  /// Runs the application, and returns when that was over, in microseconds.
+  private func call(_ thread: HandlerThread, nowUs: Int64) -> Int64 {
+    let exchange = thread.exchange!
+    exchange.handler = .application
+    exchange.describe(nowMs: nowUs / 1000)
+    application.respond(to: exchange)
+    precondition(exchange.isOver, "an application must finish or abort its exchange")
+    let endedUs = Clock.monotonicMicroseconds()
+    exchange.endLine(durationUs: endedUs - nowUs)
+    return endedUs
   }
 
   /// After the response: logs it, and lets the connection go on, by whoever may do so.
@@ -242,6 +247,7 @@ extension WorkerServer {
     unsafe connection.pointee.keep(rest, count: restCount)
     lock.take()
     ready.push(index)
+    slot.setWaiting(ready.count)
     lock.give()
     hasHandBacks.store(true, ordering: .releasing)
     return .handedOver

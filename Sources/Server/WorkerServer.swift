@@ -1,8 +1,9 @@
 // WorkerServer: the server inside one worker process. Assembly.
 //
 // Reading order: WorkerServer (what it holds, its life) · PollRole (who may touch it) ·
-// WorkerServer+Poll (the loop) · +Input (bytes to requests) · +Serve (requests to responses) ·
-// +Output (responses to the socket, and the end of connections) · +Control (supervisor, signals).
+// WorkerServer+Poll (the loop) · +Accept (connections) · +Input (bytes to requests) · +Serve (requests to responses) ·
+// +Output (responses to the socket, and the end of connections) · +Control (supervisor, signals) ·
+// +Report (the scoreboard).
 internal import AccessLog
 public import Configuration
 internal import Control
@@ -24,10 +25,14 @@ internal import Synchronization
   let staticSite: StaticSite
   let serverName: StaticBytes
   let processID: Int32
+  let rule: AcceptRule
+  /// Whether a connection holds a handler from accept to close.
+  let connectionsHoldHandlers: Bool
   let limits: RequestLimits
   let uploadLimits: Upload.Limits
   var threads: [HandlerThread] = []
-  var monitor: HandlerThread!
+  /// Absent where the MPM needs none.
+  var monitor: HandlerThread?
 
   // The event loop's state.
   let epoll: Epoll
@@ -37,11 +42,23 @@ internal import Synchronization
   let table: ConnectionTable
   let timers: TimerWheel
   var nowMs: Int64
+  var nowUs: Int64
+  /// When the connections are to be counted next; .max while nothing happens.
+  var censusDueMs: Int64
+  var lastCensusMs = Int64.min / 2
   var listeners: [Int32]
   var listenersAreUnix: [Bool] = []
   var isListening = false
   /// When to listen again after running out of descriptors; .max while not waiting for that.
   var listenAgainMs = Int64.max
+  /// Whether the thread that polls can run the application.
+  var pollerIsHandler = true
+  /// When to look for idle connections again, while no handler is free.
+  var nextIdleLookMs = Int64.max
+  /// Connections ever taken.
+  var taken = 0
+  /// Connections that only linger before they are closed.
+  var lingering = 0
   var drainMode = DrainMode.none
   let control: ControlChannel
   var controlIsOpen = true
@@ -63,6 +80,8 @@ internal import Synchronization
   var returned: IndexQueue
   var ready: IndexQueue
   var monitorPolls = false
+  /// Whether the accept rule's gate is closed. Written by the holder of the role only.
+  var gateIsClosed = false
   /// Objects lent by the application whose responses are sent; given back by the next handler.
   var releases: [OpaquePointer] = unsafe []
 
@@ -82,7 +101,7 @@ internal import Synchronization
 
   /// Prepares a server; ``run()`` starts it.
   ///
-  /// - Parameter listeners: listening, non-blocking sockets; they stay the caller's.
+  /// - Parameter listeners: listening, non-blocking sockets; closed when the server stops for good.
   /// - Parameter control: the worker's end of its control channel; owned from now on.
   /// - Parameter accessLog: descriptor of the access log, owned from now on; -1 for none.
   /// - Parameter stopSignal: a descriptor that becomes readable when SIGTERM came; -1 for none.
@@ -97,6 +116,8 @@ internal import Synchronization
     self.listeners = listeners
     self.control = ControlChannel(owning: control)
     self.stopSignal = stopSignal
+    rule = AcceptRule(settings)
+    connectionsHoldHandlers = rule.connectionsHoldHandlers
     processID = Process.id
     serverName = StaticBytes(settings.serverTokens)
     var limits = RequestLimits()
@@ -118,7 +139,9 @@ internal import Synchronization
     let capacity = max(1, settings.maxConnections)
     epoll = try Epoll()
     wakeup = try EventFD()
-    nowMs = Clock.monotonicMs()
+    nowUs = Clock.monotonicMicroseconds()
+    nowMs = nowUs / 1000
+    censusDueMs = nowMs
     table = ConnectionTable(capacity: capacity)
     timers = TimerWheel(table: table, nowMs: nowMs)
     returned = IndexQueue(capacity: capacity)
@@ -128,11 +151,13 @@ internal import Synchronization
       UInt64(bitPattern: Clock.realMicroseconds()) << 20 ^ UInt64(UInt32(processID)) << 44,
       ordering: .relaxed)
     for listener in listeners { listenersAreUnix.append(SocketIO.isUnix(listener)) }
-    for index in 0..<settings.threads {
+    for index in 0..<rule.handlers {
       threads.append(HandlerThread(index: index, isMonitor: false, limits: limits, server: self))
     }
-    monitor = HandlerThread(
-      index: settings.threads, isMonitor: true, limits: limits, server: self)
+    if rule.needsMonitor {
+      monitor = HandlerThread(
+        index: rule.handlers, isMonitor: true, limits: limits, server: self)
+    }
   }
 
   /// Serves until told to stop, on the calling thread and those it starts.
@@ -151,7 +176,10 @@ internal import Synchronization
             self.handle(thread)
           })
       }
-      started.append(try Thread(name: "monitor", blocksSignals: true) { self.watch() })
+      if rule.needsMonitor {
+        started.append(try Thread(name: "monitor", blocksSignals: true) { self.watch() })
+      }
+      if application.isLoaded { slot.setLoaded() }
       control.send(.ready)
       threads[0].mayPoll = true
       handle(threads[0])

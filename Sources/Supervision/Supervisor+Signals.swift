@@ -11,7 +11,7 @@ extension Supervisor {
         stopped(by: signal, sender: sender, with: .stop, nowMs: nowMs)
       case Signal.windowChange where sender < 0:
         break  // the window of the terminal was resized; nobody asked for anything
-      case Signal.windowChange: stopped(by: signal, sender: sender, with: .drain, nowMs: nowMs)
+      case Signal.windowChange: stopped(by: signal, sender: sender, with: .finish, nowMs: nowMs)
       case Signal.hangUp, Signal.user1:
         restart(because: from(signal, sender), nowMs: nowMs)
       case Signal.user2: reopenLogs()

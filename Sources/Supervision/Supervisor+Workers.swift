@@ -111,7 +111,7 @@ extension Supervisor {
       }
       ErrorLog.write(.crit, "cannot start: \(message)")
       stop(ExitCode(rawValue: code) ?? .application, nowMs: nowMs)
-    case .fork, .drain, .stop, .reopenLogs, .loading, .forked, .filesChanged: break
+    case .fork, .drain, .finish, .stop, .reopenLogs, .loading, .forked, .filesChanged: break
     }
   }
 

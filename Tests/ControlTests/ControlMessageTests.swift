@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct ControlMessageTests {
   static let all: [ControlMessage] = [
-    .fork(slot: 0), .fork(slot: 4095), .drain, .stop, .reopenLogs, .loading(python: "3.13.1"),
+    .fork(slot: 0), .fork(slot: 4095), .drain, .finish, .stop, .reopenLogs,
+    .loading(python: "3.13.1"),
     .ready, .forked(slot: 3, pid: 1), .forked(slot: 3, pid: .max),
     .failed(code: 3, message: "Grüße"), .failed(code: -1, message: ""), .retiring,
     .filesChanged(path: "/srv/app.py"),

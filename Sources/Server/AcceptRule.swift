@@ -1,0 +1,121 @@
+// AcceptRule: when a worker takes new connections, which is all that the MPMs differ in. Pure.
+internal import Configuration
+internal import ProcessPolicy
+
+/// How connections meet handler threads.
+///
+/// One event engine serves all three; each has its own rule for taking connections, and what httpd
+/// promises follows from it:
+///
+/// - *prefork*: one connection at a time, from accept to close, keep-alive and lingering included.
+/// - *worker*: at most as many connections as handlers. Each so holds a handler from accept to
+///   close: a free one is there whenever a request of it is whole.
+/// - *event*: connections hold no handler. New ones are taken while a handler is free, under
+///   Apache's policy while ``AcceptGate`` is open as well.
+struct AcceptRule: Equatable {
+  /// What the rule looks at.
+  struct Load: Equatable {
+    /// Connections now.
+    var connections = 0
+    /// Those among them that only linger before they are closed.
+    var lingering = 0
+    /// Handlers that wait for work, the one that polls among them.
+    var freeHandlers = 0
+    /// Connections ever taken.
+    var taken = 0
+    /// Whether the gate is closed now.
+    var gateIsClosed = false
+  }
+
+  /// The rule's name.
+  let model: ApacheSettings.MPM
+  /// Handler threads.
+  let handlers: Int
+  /// Connections at most.
+  let mostConnections: Int
+  /// Connections of the worker's life (MaxConnectionsPerChild); .max without a limit.
+  let lifetimeConnections: Int
+  /// Whether other workers listen as well, and should get their part.
+  let isShared: Bool
+  /// Apache's bound for `event`.
+  let gate: AcceptGate?
+
+  /// Connections taken for one announcement where nobody else would take them.
+  private static let largestShare = 64
+
+  /// - Parameter capacity: connections that there is memory for, at least 1.
+  init(
+    model: ApacheSettings.MPM, threads: Int, capacity: Int, lifetimeConnections: Int = .max,
+    isShared: Bool = true, gate: AcceptGate? = nil
+  ) {
+    self.model = model
+    handlers = model == .prefork ? 1 : threads
+    mostConnections = model == .event ? capacity : min(handlers, capacity)
+    self.lifetimeConnections = lifetimeConnections
+    self.isShared = isShared
+    self.gate = model == .event ? gate : nil
+  }
+
+  /// The rule that `settings` ask for.
+  init(_ settings: ServerSettings) {
+    var gate: AcceptGate?
+    if settings.usesApachePolicy {
+      let apache = settings.apacheSettings
+      gate = AcceptGate((try? apache.corrected().settings) ?? apache)
+    }
+    self.init(
+      model: settings.processModel, threads: settings.threads,
+      capacity: max(1, settings.maxConnections),
+      lifetimeConnections: settings.maxConnectionsPerChild > 0
+        ? settings.maxConnectionsPerChild : .max,
+      isShared: settings.mayHaveSeveralWorkers, gate: gate)
+  }
+
+  /// Whether the worker should listen.
+  func accepts(_ load: Load) -> Bool {
+    guard load.taken < lifetimeConnections else { return false }
+    guard model == .event else { return load.connections < mostConnections }
+    // A full table makes room by closing what is idle, and is no reason to leave.
+    guard load.freeHandlers > 0 else { return false }
+    return gate?.isOpen(
+      idleThreads: load.freeHandlers, connections: load.connections, lingering: load.lingering,
+      isClosed: load.gateIsClosed) ?? true
+  }
+
+  /// Connections that may be taken now for one announcement. With several workers one at a time, so
+  /// that each takes what it can serve; the listener stays readable for the others.
+  func share(_ load: Load) -> Int {
+    let most = isShared ? 1 : Self.largestShare
+    let left = max(0, lifetimeConnections - load.taken)
+    guard model != .event else { return min(most, left) }
+    return min(most, left, max(0, mostConnections - load.connections))
+  }
+
+  /// Connections that may be taken when the worker stops listening for good.
+  func lastShare(_ load: Load) -> Int { model == .event ? .max : share(load) }
+
+  /// Whether the worker has had all its connections and should go. In `prefork` the last one is
+  /// served to its end first, as in httpd.
+  func isSpent(_ load: Load) -> Bool {
+    load.taken >= lifetimeConnections && (model != .prefork || load.connections == 0)
+  }
+
+  /// Whether a connection that was announced before the worker left the listeners is taken
+  /// afterwards. Where a connection holds a handler it could not be served.
+  var takesLateAnnouncements: Bool { model == .event }
+
+  /// Whether the kernel may wake this worker alone for a connection (EPOLLEXCLUSIVE).
+  ///
+  /// A worker that is woken alone and then does not accept leaves the connection to nobody. See
+  /// WorkerServer+Accept for why that cannot happen where this is true.
+  func mayBeWokenAlone(listeners: Int) -> Bool { model == .event || listeners == 1 }
+
+  /// Whether a connection holds a handler from accept to close.
+  var connectionsHoldHandlers: Bool { model != .event }
+
+  /// Whether a second thread watches the one that polls: not where there is nobody to relieve it.
+  var needsMonitor: Bool { model != .prefork }
+
+  /// Whether idle connections are in the way of others when handlers or slots run out.
+  var closesIdleConnections: Bool { model == .event }
+}

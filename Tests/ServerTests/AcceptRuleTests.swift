@@ -1,0 +1,130 @@
+// When a worker takes connections, under each MPM, at each edge.
+import ProcessPolicy
+import Testing
+
+@testable import Server
+
+@Suite struct AcceptRuleTests {
+  typealias Load = AcceptRule.Load
+
+  private func rule(
+    _ model: ApacheSettings.MPM, threads: Int = 4, capacity: Int = 100, lifetime: Int = .max,
+    isShared: Bool = true, gate: AcceptGate? = nil
+  ) -> AcceptRule {
+    AcceptRule(
+      model: model, threads: threads, capacity: capacity, lifetimeConnections: lifetime,
+      isShared: isShared, gate: gate)
+  }
+
+  private func gate(threads: Int) -> AcceptGate {
+    var settings = ApacheSettings(mpm: .event)
+    settings.threadsPerChild = threads
+    settings.asyncRequestWorkerFactor = 2
+    return AcceptGate(settings)
+  }
+
+  // MARK: prefork
+
+  @Test func preforkTakesOneConnectionAtATime() {
+    let rule = rule(.prefork)
+    #expect(rule.handlers == 1)
+    #expect(!rule.needsMonitor)
+    #expect(rule.accepts(Load(connections: 0, freeHandlers: 1)))
+    #expect(!rule.accepts(Load(connections: 1, freeHandlers: 1)))
+  }
+
+  @Test func preforkHoldsAConnectionThatLingers() {
+    #expect(!rule(.prefork).accepts(Load(connections: 1, lingering: 1, freeHandlers: 1)))
+  }
+
+  @Test(arguments: [true, false]) func preforkTakesOneForOneAnnouncement(isShared: Bool) {
+    let rule = rule(.prefork, isShared: isShared)
+    #expect(rule.share(Load(connections: 0)) == 1)
+    #expect(rule.share(Load(connections: 1)) == 0)
+  }
+
+  // MARK: worker
+
+  @Test(arguments: [(0, true), (3, true), (4, false), (5, false)])
+  func workerTakesAsManyAsItHasThreads(connections: Int, accepts: Bool) {
+    let rule = rule(.worker, threads: 4)
+    #expect(rule.needsMonitor)
+    #expect(rule.accepts(Load(connections: connections, freeHandlers: 1)) == accepts)
+    // A monitor that polls changes nothing: a handler is free for whoever is taken.
+    #expect(rule.accepts(Load(connections: connections, freeHandlers: 0)) == accepts)
+  }
+
+  @Test func workerTakesWhatItCanServe() {
+    #expect(rule(.worker, isShared: true).share(Load(connections: 1)) == 1)
+    #expect(rule(.worker, isShared: false).share(Load(connections: 1)) == 3)
+    #expect(rule(.worker, isShared: false).share(Load(connections: 4)) == 0)
+  }
+
+  @Test func workerStaysWithinItsTable() {
+    let rule = rule(.worker, threads: 4, capacity: 2)
+    #expect(rule.accepts(Load(connections: 1)))
+    #expect(!rule.accepts(Load(connections: 2)))
+  }
+
+  // MARK: event
+
+  @Test(arguments: [0, 1, 99, 100])
+  func eventTakesConnectionsWhileAHandlerIsFree(connections: Int) {
+    let rule = rule(.event, capacity: 100)
+    #expect(rule.accepts(Load(connections: connections, freeHandlers: 1)))
+    #expect(!rule.accepts(Load(connections: connections, freeHandlers: 0)))
+  }
+
+  @Test func eventSharesWithOthers() {
+    #expect(rule(.event, isShared: true).share(Load()) == 1)
+    #expect(rule(.event, isShared: false).share(Load()) == 64)
+  }
+
+  @Test func eventKeepsToItsGate() {
+    // 4 threads and a factor of 2: with 3 free handlers fewer than 4 + 3 × 2 connections.
+    let rule = rule(.event, threads: 4, gate: gate(threads: 4))
+    #expect(rule.accepts(Load(connections: 9, freeHandlers: 3)))
+    #expect(!rule.accepts(Load(connections: 10, freeHandlers: 3)))
+    // Those that linger do not count, and a closed gate opens one thread later.
+    #expect(rule.accepts(Load(connections: 11, lingering: 2, freeHandlers: 3)))
+    #expect(!rule.accepts(Load(connections: 8, freeHandlers: 3, gateIsClosed: true)))
+    #expect(rule.accepts(Load(connections: 7, freeHandlers: 3, gateIsClosed: true)))
+  }
+
+  @Test func onlyEventHasAGate() {
+    #expect(rule(.worker, gate: gate(threads: 1)).gate == nil)
+    #expect(rule(.prefork, gate: gate(threads: 1)).gate == nil)
+  }
+
+  // MARK: the number of connections in a worker's life
+
+  @Test(arguments: [ApacheSettings.MPM.prefork, .worker, .event])
+  func takesNoMoreThanItsLifeAllows(model: ApacheSettings.MPM) {
+    let rule = rule(model, lifetime: 10, isShared: false)
+    #expect(rule.accepts(Load(freeHandlers: 1, taken: 9)))
+    #expect(rule.share(Load(freeHandlers: 1, taken: 9)) == 1)
+    #expect(!rule.accepts(Load(freeHandlers: 1, taken: 10)))
+    #expect(rule.share(Load(freeHandlers: 1, taken: 10)) == 0)
+    #expect(!rule.isSpent(Load(taken: 9)))
+    #expect(rule.isSpent(Load(taken: 10)))
+    #expect(rule.isSpent(Load(connections: 1, taken: 10)) == (model != .prefork))
+  }
+
+  // MARK: wake-ups
+
+  @Test func nobodyIsWokenAloneWhoMayNotAccept() {
+    for model in [ApacheSettings.MPM.prefork, .worker] {
+      #expect(rule(model).mayBeWokenAlone(listeners: 1))
+      #expect(!rule(model).mayBeWokenAlone(listeners: 2))
+      #expect(!rule(model).takesLateAnnouncements)
+    }
+    #expect(rule(.event).mayBeWokenAlone(listeners: 2))
+    #expect(rule(.event).takesLateAnnouncements)
+  }
+
+  @Test func whatWasAnnouncedIsTakenAtTheEnd() {
+    #expect(rule(.event).lastShare(Load(connections: 50, freeHandlers: 0)) == .max)
+    #expect(rule(.prefork).lastShare(Load(connections: 0)) == 1)
+    #expect(rule(.worker).lastShare(Load(connections: 3)) == 1)
+  }
+}
