@@ -211,6 +211,12 @@ public enum SocketIO {
     }
   }
 
+  /// Whether something can be read, or a connection accepted, right now. Allocates: never.
+  public static func isReadable(_ socket: Int32) -> Bool {
+    var item = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+    return unsafe poll(&item, 1, 0) > 0 && item.revents & Int16(POLLIN) != 0
+  }
+
   /// shutdown(2) of the sending direction: the peer sees the end, what it sends still arrives.
   public static func finishSending(_ socket: Int32) {
     _ = Glibc.shutdown(socket, Int32(SHUT_WR))

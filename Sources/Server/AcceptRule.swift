@@ -116,6 +116,10 @@ struct AcceptRule: Equatable {
   /// Whether a second thread watches the one that polls: not where there is nobody to relieve it.
   var needsMonitor: Bool { model != .prefork }
 
+  /// Whether responses end their connections while others wait for a handler: a connection stays
+  /// with its worker, and its client comes back behind those that wait, to whoever is free then.
+  var sendsClientsElsewhere: Bool { model == .event && isShared }
+
   /// Whether idle connections are in the way of others when handlers or slots run out.
   var closesIdleConnections: Bool { model == .event }
 }

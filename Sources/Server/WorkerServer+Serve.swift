@@ -309,8 +309,21 @@ extension WorkerServer {
   func mayKeepAlive(_ connection: UnsafeMutablePointer<Connection>, _ head: RequestHead) -> Bool {
     unsafe head.keepsAlive && drainMode == .none && settings.keepAliveMs > 0
       && !connection.pointee.closesAfterResponse
+      && !(rule.sendsClientsElsewhere && othersWait)
       && (settings.maxKeepAliveRequests == 0
         || Int(connection.pointee.answered) + 1 < settings.maxKeepAliveRequests)
+  }
+
+  /// Whether requests wait for a handler here, or connections for a worker that takes them. Without
+  /// this those who came first would keep all handlers: their next request is there before anyone
+  /// else is taken.
+  private var othersWait: Bool {
+    if slot.waiting > 0 { return true }
+    if slot.isAccepting { return false }
+    for index in 0..<listenerCount where unsafe SocketIO.isReadable(listenerNumbers[index]) {
+      return true
+    }
+    return false
   }
 
   func nextRequestID() -> UInt64 {

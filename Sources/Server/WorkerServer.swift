@@ -47,6 +47,9 @@ internal import Synchronization
   var censusDueMs: Int64
   var lastCensusMs = Int64.min / 2
   var listeners: [Int32]
+  /// The same, for all threads, never freed; closed ones stay in it.
+  let listenerNumbers: UnsafePointer<Int32>
+  let listenerCount: Int
   var listenersAreUnix: [Bool] = []
   var isListening = false
   /// When to listen again after running out of descriptors; .max while not waiting for that.
@@ -114,6 +117,10 @@ internal import Synchronization
     self.application = application
     self.slot = slot
     self.listeners = listeners
+    listenerCount = listeners.count
+    let numbers = UnsafeMutablePointer<Int32>.allocate(capacity: max(1, listeners.count))
+    for index in listeners.indices { unsafe numbers[index] = listeners[index] }
+    unsafe listenerNumbers = UnsafePointer(numbers)
     self.control = ControlChannel(owning: control)
     self.stopSignal = stopSignal
     rule = AcceptRule(settings)
