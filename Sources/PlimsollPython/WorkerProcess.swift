@@ -21,13 +21,12 @@ struct WorkerProcess {
   /// Serves. Ends with the process.
   func run(_ gil: borrowing GIL) -> Never {
     ProcessTitle.set("plimsoll: worker \(slot) \(settings.title)", shortName: "plimsoll")
-    let board = context.scoreboard[slot]
-    board.occupy(pid: Process.id, startedMs: Clock.monotonicMs())
+    context.scoreboard[slot].occupy(pid: Process.id, startedMs: Clock.monotonicMs())
     let code: Int32
     do {
       let stopSignal = try EventFD()
       takeSignals(stopSignal.number)
-      code = serve(board, stopSignal.number, gil)
+      code = serve(stopSignal.number, gil)
     } catch {
       ErrorLog.write(.error, "worker \(slot) cannot be set up: \(error)")
       code = ExitCode.internalError.rawValue
@@ -47,7 +46,7 @@ struct WorkerProcess {
     Signal.ignore(Signal.pipe)
   }
 
-  private func serve(_ board: WorkerSlot, _ stopSignal: Int32, _ gil: borrowing GIL) -> Int32 {
+  private func serve(_ stopSignal: Int32, _ gil: borrowing GIL) -> Int32 {
     let application: WSGIApplication
     if let loaded = self.application {
       application = loaded
@@ -67,7 +66,8 @@ struct WorkerProcess {
       do {
         server = try WorkerServer(
           settings: settings, listeners: context.arguments.listeners, application: application,
-          slot: board, control: spare.release(), accessLog: accessLog, stopSignal: stopSignal,
+          scoreboard: context.scoreboard, slot: slot, control: spare.release(),
+          accessLog: accessLog, stopSignal: stopSignal,
           generation: context.arguments.generation)
       } catch {
         return fail(.usage, "The server cannot be set up: \(error).")

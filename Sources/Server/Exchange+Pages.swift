@@ -45,7 +45,7 @@ extension Exchange {
     }
   }
 
-  private func beginHead(status: Int) {
+  func beginHead(status: Int) {
     let reason = ReasonPhrase.of(status)
     unsafe beginHead(
       status: status,

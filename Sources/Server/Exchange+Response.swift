@@ -164,6 +164,16 @@ extension Exchange {
       owner: nil)
   }
 
+  /// Hands over the whole body and ends the response, without waiting. What the socket does not
+  /// take at once is copied, so `bytes` may go when this returns. Allocates.
+  func finish(copying bytes: UnsafeRawBufferPointer) {
+    precondition(status > 0 && !isOver && !headIsSent)
+    completeHead(length: Int64(bytes.count))
+    let block = unsafe accept(bytes)
+    unsafe conclude(
+      transmit(block, UnsafeRawBufferPointer(start: nil, count: 0)), owner: nil)
+  }
+
   /// Hands over `count` bytes of `file` from `offset` on and ends the response. The descriptor is
   /// duplicated where it is needed for longer, so the caller may close its own at once.
   /// - Returns: false where the descriptor cannot be sent (nothing was sent then).
@@ -247,12 +257,14 @@ extension Exchange {
       keepsAlive = false
     case .wouldBlock:
       let rest = ResponseTail(keepsAlive: keepsAlive && isWhole)
-      unsafe rest.begin(
-        with: UnsafeRawBufferPointer(
-          start: self.owner.output + pendingFirst, count: writer.count - pendingFirst))
-      unsafe bodyBytesSent -= Int64(pendingBody.count)  // counted again as they are sent
-      if unsafe pendingBody.count > 0, let owner = unsafe owner {
-        unsafe rest.setBody(pendingBody, owner: owner)
+      let first = unsafe UnsafeRawBufferPointer(
+        start: self.owner.output + pendingFirst, count: writer.count - pendingFirst)
+      if let owner = unsafe owner {
+        unsafe rest.begin(with: first)
+        unsafe bodyBytesSent -= Int64(pendingBody.count)  // counted again as they are sent
+        if unsafe pendingBody.count > 0 { unsafe rest.setBody(pendingBody, owner: owner) }
+      } else {
+        unsafe rest.begin(with: first, pendingBody)
       }
       unsafe rest.end(with: pendingLast)
       tail = rest

@@ -42,13 +42,18 @@ internal import Platform
 
   deinit { unsafe first?.deallocate() }
 
-  /// Bytes that go first; copied.
-  func begin(with bytes: UnsafeRawBufferPointer) {
-    guard bytes.count > 0 else { return }
-    unsafe first = .allocate(capacity: bytes.count)
-    unsafe UnsafeMutableRawPointer(first!).copyMemory(
-      from: bytes.baseAddress!, byteCount: bytes.count)
-    firstCount = bytes.count
+  /// Bytes that go first, in two runs; copied.
+  func begin(
+    with bytes: UnsafeRawBufferPointer,
+    _ more: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+  ) {
+    guard bytes.count + more.count > 0 else { return }
+    let copy = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: bytes.count + more.count, alignment: 1)
+    unsafe copy.copyMemory(from: bytes)
+    unsafe UnsafeMutableRawBufferPointer(rebasing: copy[bytes.count...]).copyMemory(from: more)
+    unsafe first = copy.baseAddress!.assumingMemoryBound(to: UInt8.self)
+    firstCount = copy.count
   }
 
   /// A body in memory that `owner` keeps alive.

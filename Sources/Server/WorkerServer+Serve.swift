@@ -219,12 +219,26 @@ extension WorkerServer {
         status: 200, field: Self.allowed)
       return true
     default:
+      if unsafe statusPath.count > 0 && isStatus(head, exchange.headBytes) {
+        // This takes a while: nobody should wait for a lock of the application meanwhile.
+        application.threadWillBlock(thread.index)
+        takeCensus()
+        exchange.describe(nowMs: nowMs)
+        exchange.respondWithStatus(of: scoreboard)
+        return true
+      }
       let mount = unsafe mount(head, exchange.headBytes)
       guard mount >= 0 else { return false }
       exchange.handler = .staticFile
       exchange.respond(from: staticSite, mount: mount)
       return true
     }
+  }
+
+  /// Whether the path is the status path, byte for byte.
+  private func isStatus(_ head: RequestHead, _ bytes: UnsafePointer<UInt8>) -> Bool {
+    unsafe UnsafeBufferPointer(start: bytes + Int(head.path.offset), count: Int(head.path.count))
+      .elementsEqual(statusPath.bytes)
   }
 
   /// The static mount that claims the request with this head, or -1.

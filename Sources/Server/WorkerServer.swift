@@ -20,10 +20,13 @@ internal import Synchronization
   // Set once, read by all threads.
   let settings: ServerSettings
   let application: Application
+  let scoreboard: Scoreboard
   let slot: WorkerSlot
   let accessLog: AccessLogWriter?
   let staticSite: StaticSite
   let serverName: StaticBytes
+  /// Empty where the status is not shown.
+  let statusPath: StaticBytes
   let processID: Int32
   let rule: AcceptRule
   /// Whether a connection holds a handler from accept to close.
@@ -105,17 +108,21 @@ internal import Synchronization
   /// Prepares a server; ``run()`` starts it.
   ///
   /// - Parameter listeners: listening, non-blocking sockets; closed when the server stops for good.
+  /// - Parameter number: the worker's slot of the scoreboard.
   /// - Parameter control: the worker's end of its control channel; owned from now on.
   /// - Parameter accessLog: descriptor of the access log, owned from now on; -1 for none.
   /// - Parameter stopSignal: a descriptor that becomes readable when SIGTERM came; -1 for none.
   /// - Throws: where a static directory cannot be opened, or the process is out of descriptors.
   public init(
-    settings: ServerSettings, listeners: [Int32], application: Application, slot: WorkerSlot,
+    settings: ServerSettings, listeners: [Int32], application: Application,
+    scoreboard: Scoreboard, slot number: Int,
     control: Int32, accessLog: Int32, stopSignal: Int32, generation: Int
   ) throws {
     self.settings = settings
     self.application = application
-    self.slot = slot
+    self.scoreboard = scoreboard
+    slot = scoreboard[number]
+    statusPath = StaticBytes(settings.statusPath)
     self.listeners = listeners
     listenerCount = listeners.count
     let numbers = UnsafeMutablePointer<Int32>.allocate(capacity: max(1, listeners.count))

@@ -1,0 +1,81 @@
+// Exchange+Status: the server's status over HTTP (`--status-path`). Assembly.
+internal import Bytes
+internal import Configuration
+internal import HTTP1
+internal import Reporting
+internal import Scoreboard
+
+extension Exchange {
+  /// Answers with the status of the whole server, as the query asks for it. Allocates.
+  func respondWithStatus(of scoreboard: Scoreboard) {
+    guard head.method == .get || head.method == .head else {
+      return respond(status: 405, field: "Allow: GET, HEAD")
+    }
+    guard unsafe server.settings.statusAccess == "all" || isLocal else {
+      return respond(status: 403, field: "Cache-Control: no-store")
+    }
+    let report = StatusReport(
+      scoreboard.status(), query: text(head.query), host: Self.withoutPort(text(head.host)))
+    beginHead(status: 200)
+    writer.append("Content-Type: ")
+    writer.append(report.contentType)
+    writer.append("\r\nCache-Control: no-store\r\n")
+    unsafe report.body.withUnsafeBytes { unsafe finish(copying: $0) }
+  }
+
+  /// Whether the client is on this machine, and speaks for nobody else as a proxy would.
+  private var isLocal: Bool {
+    guard unsafe isUnixSocket || PeerAddress.isLoopback(peerAddress) else { return false }
+    for index in 0..<(unsafe fields.count) {
+      let field = unsafe fields[index]
+      let name = unsafe UnsafeBufferPointer(
+        start: headBytes + Int(field.name.offset), count: Int(field.name.count))
+      if unsafe PeerAddress.isForwarding(name) { return false }
+    }
+    return true
+  }
+
+  private func text(_ range: ByteRange) -> String {
+    unsafe String(
+      decoding: UnsafeBufferPointer(
+        start: headBytes + Int(range.offset), count: Int(range.count)), as: UTF8.self)
+  }
+
+  /// `host:port` or `[::1]:port` without its port.
+  static func withoutPort(_ host: String) -> String {
+    guard let colon = host.utf8.lastIndex(of: UInt8(ascii: ":")) else { return host }
+    let rest = host.utf8[host.utf8.index(after: colon)...]
+    return rest.contains(UInt8(ascii: "]")) ? host : String(host[..<colon])
+  }
+}
+
+/// What is known of a client by its address and by the fields that a proxy adds.
+enum PeerAddress {
+  /// Whether `address`, as text, is in 127.0.0.0/8 or ::1. Addresses of IPv4 in IPv6 are written as
+  /// IPv4 (`EndpointText`); the other form is understood as well.
+  static func isLoopback(_ address: UnsafeBufferPointer<UInt8>) -> Bool {
+    unsafe starts(address, with: "127.") || starts(address, with: "::ffff:127.")
+      || (address.count == 3 && starts(address, with: "::1"))
+  }
+
+  /// Whether a field of this name says that the request comes from somebody else (RFC 7239, and
+  /// what was used before it).
+  static func isForwarding(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
+    switch name.count {
+    case 9:
+      unsafe ASCII.equalsIgnoringCase(name, "forwarded" as StaticString)
+        || ASCII.equalsIgnoringCase(name, "x-real-ip" as StaticString)
+    case 15: unsafe ASCII.equalsIgnoringCase(name, "x-forwarded-for" as StaticString)
+    default: false
+    }
+  }
+
+  private static func starts(
+    _ address: UnsafeBufferPointer<UInt8>, with literal: StaticString
+  ) -> Bool {
+    let count = literal.utf8CodeUnitCount
+    guard address.count >= count else { return false }
+    return unsafe ASCII.equalsIgnoringCase(
+      UnsafeBufferPointer(rebasing: address.prefix(count)), literal)
+  }
+}
