@@ -36,6 +36,9 @@ public struct ServerStatus: Equatable, Sendable {
   public var deaths: Int64 = 0
   /// Handler threads of each worker.
   public var threadsPerWorker = 0
+  /// Workers that may serve at once, `--workers`; 0 where that is not known. There are more slots:
+  /// two generations stand side by side during a restart.
+  public var mostWorkers = 0
   /// One element for each slot; nil where it is open.
   public var slots: [Worker?] = []
 
@@ -132,9 +135,6 @@ public struct ServerStatus: Equatable, Sendable {
 
     /// A worker of which nothing is known.
     public init() {}
-
-    /// Handlers that are in a request, or hold a connection.
-    public var busy: Int { handlers.count { $0.state.isBusy } }
   }
 
   /// One handler thread.
@@ -159,18 +159,5 @@ public struct ServerStatus: Equatable, Sendable {
 
     /// A handler of which nothing is known.
     public init() {}
-  }
-
-  /// Workers in all slots that are not open.
-  public var workers: [Worker] { slots.compactMap { $0 } }
-
-  /// Handlers that are busy, in workers that stay.
-  public var busyHandlers: Int { workers.reduce(0) { $0 + $1.busy } }
-
-  /// Handlers that wait for work, in workers that take new connections.
-  public var idleHandlers: Int {
-    workers.reduce(0) { sum, worker in
-      sum + (worker.phase == .serving ? worker.handlers.count { $0.state == .ready } : 0)
-    }
   }
 }

@@ -1,0 +1,132 @@
+// StatusPage+Tables: scoreboard, workers and requests of the status page. Pure.
+
+extension StatusPage {
+  static func scoreboard(_ status: ServerStatus, _ writer: inout ReportWriter) {
+    writer.append("<section>\n<h2>Scoreboard</h2>\n<p class=\"board\">")
+    var seen: Set<ServerStatus.HandlerState> = []
+    var isFirst = true
+    let leftOut = status.forEachSlot(mostLetters: mostLetters) { letters in
+      seen.formUnion(letters)
+      // With one thread for each worker the letters stand together, as in Apache's prefork; else
+      // each worker is a word, and a line breaks between workers only where it can.
+      if !isFirst && letters.count > 1 { writer.append(" ") }
+      isFirst = false
+      var index = 0
+      while index < letters.count {
+        var end = index + 1
+        while end < letters.count, letters[end] == letters[index] { end += 1 }
+        writer.append("<i class=\"\(name(letters[index]))\">")
+        for _ in index..<end { writer.append(letter: letters[index]) }
+        writer.append("</i>")
+        index = end
+      }
+    }
+    writer.append("</p>\n")
+    if leftOut > 0 { writer.append("<p class=\"more\">and \(leftOut) more</p>\n") }
+    writer.append("<ul class=\"key\">\n")
+    for state in ServerStatus.HandlerState.allCases where state != .resolving {
+      writer.append("<li\(seen.contains(state) ? "" : " class=\"absent\"")>")
+      writer.append("<i class=\"\(name(state))\">")
+      writer.append(letter: state)
+      writer.append("</i> \(state.meaning)</li>\n")
+    }
+    writer.append("</ul>\n</section>\n")
+  }
+
+  static func workers(_ status: ServerStatus, _ writer: inout ReportWriter) {
+    let workers = status.workers
+    guard !workers.isEmpty else {
+      writer.append("<section>\n<h2>Workers</h2>\n<p class=\"more\">none</p>\n</section>\n")
+      return
+    }
+    let columns = [
+      "Slot", "Pid", "Generation", "Phase", "Handlers", "Connections", "Requests", "Sent", "CPU",
+      "Age",
+    ]
+    open("Workers", columns, texts: [3], &writer)
+    for worker in workers.prefix(mostRows) {
+      writer.append("<tr>")
+      cell(columns[0], "\(worker.slot)", &writer)
+      cell(columns[1], worker.pid > 0 ? "\(worker.pid)" : "–", &writer)
+      cell(columns[2], "\(worker.generation)", &writer)
+      let isFull = worker.phase == .serving && !worker.isAccepting
+      cell(columns[3], words(worker.phase) + (isFull ? ", full" : ""), isText: true, &writer)
+      cell(columns[4], "\(worker.busy) of \(worker.handlers.count) busy", &writer)
+      cell(columns[5], NumberText.grouped(Int64(worker.connections.total)), &writer)
+      cell(columns[6], NumberText.grouped(worker.totals.requests), &writer)
+      cell(columns[7], NumberText.bytes(Double(worker.totals.bytes)), &writer)
+      cell(columns[8], NumberText.duration(ms: worker.cpuMs), &writer)
+      cell(columns[9], NumberText.duration(ms: worker.ageMs), &writer)
+      writer.append("</tr>\n")
+    }
+    close(leftOut: workers.count - mostRows, "workers", &writer)
+  }
+
+  static func requests(_ status: ServerStatus, _ writer: inout ReportWriter) {
+    let found = status.requestsByInterest
+    guard !found.isEmpty else { return }
+    let columns = ["State", "Pid", "Began", "Last took", "Client", "Host", "Request"]
+    open("Requests", columns, texts: [0, 4, 5, 6], &writer)
+    for (worker, handler) in found.prefix(mostRows) {
+      writer.append("<tr><td data-k=\"State\" class=\"t\"><i class=\"s ")
+      writer.append("\(name(handler.state))\" title=\"\(handler.state.meaning)\">")
+      writer.append(letter: handler.state)
+      writer.append("</i></td>")
+      cell(columns[1], "\(worker.pid)", &writer)
+      cell(columns[2], "\(NumberText.duration(ms: handler.sinceBeginMs ?? 0)) ago", &writer)
+      cell(columns[3], NumberText.duration(ms: handler.lastDurationMs), &writer)
+      cell(columns[4], handler.client.isEmpty ? "–" : handler.client, isText: true, &writer)
+      cell(columns[5], handler.host.isEmpty ? "–" : handler.host, isText: true, &writer)
+      cell(columns[6], handler.request, isText: true, &writer)
+      writer.append("</tr>\n")
+    }
+    close(leftOut: found.count - mostRows, "requests", &writer)
+  }
+
+  // MARK: parts of a table
+
+  private static func open(
+    _ title: String, _ columns: [String], texts: Set<Int>, _ writer: inout ReportWriter
+  ) {
+    writer.append("<section>\n<h2>\(title)</h2>\n<div class=\"scroll\">\n<table>\n<thead><tr>")
+    for (index, column) in columns.enumerated() {
+      writer.append(
+        "<th scope=\"col\"\(texts.contains(index) ? " class=\"t\"" : "")>\(column)</th>")
+    }
+    writer.append("</tr></thead>\n<tbody>\n")
+  }
+
+  private static func close(leftOut: Int, _ what: String, _ writer: inout ReportWriter) {
+    writer.append("</tbody>\n</table>\n</div>\n")
+    if leftOut > 0 { writer.append("<p class=\"more\">and \(leftOut) more \(what)</p>\n") }
+    writer.append("</section>\n")
+  }
+
+  /// One cell; `data-k` is its heading where a narrow screen shows the table as cards. `<bdi>` keeps
+  /// text of the other direction from moving what stands beside it.
+  private static func cell(
+    _ column: String, _ value: String, isText: Bool = false, _ writer: inout ReportWriter
+  ) {
+    writer.append("<td data-k=\"\(column)\"\(isText ? " class=\"t\"><bdi>" : ">")")
+    writer.append(html: value)
+    writer.append(isText ? "</bdi></td>" : "</td>")
+  }
+
+  /// The class that colours a state.
+  private static func name(_ state: ServerStatus.HandlerState) -> String {
+    switch state {
+    case .ready: "idle"
+    case .starting: "starting"
+    case .reading, .resolving: "reading"
+    case .writing: "busy"
+    case .keepAlive: "kept"
+    case .closing, .logging: "closing"
+    case .graceful, .idleCleanup: "finishing"
+    case .open: "open"
+    }
+  }
+
+  private static func words(_ phase: ServerStatus.Phase) -> String {
+    phase == .idleCleanup ? "idle cleanup" : phase.rawValue
+  }
+}
