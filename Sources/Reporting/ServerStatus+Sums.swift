@@ -1,4 +1,8 @@
 // ServerStatus+Sums: what follows from the numbers of a status. Pure.
+public import ProcessPolicy
+
+// The application runs in processes that can write to the scoreboard, so no number is trusted: sums
+// wrap round instead of stopping the process.
 
 extension ServerStatus {
   /// Workers in all slots that are not open.
@@ -32,19 +36,22 @@ extension ServerStatus {
   /// Connections of all workers.
   public var connections: Connections {
     workers.reduce(into: Connections()) { sum, worker in
-      sum.total += worker.connections.total
-      sum.keepAlive += worker.connections.keepAlive
-      sum.reading += worker.connections.reading
-      sum.writing += worker.connections.writing
-      sum.closing += worker.connections.closing
-      sum.waiting += worker.connections.waiting
+      sum.total &+= worker.connections.total
+      sum.keepAlive &+= worker.connections.keepAlive
+      sum.reading &+= worker.connections.reading
+      sum.writing &+= worker.connections.writing
+      sum.closing &+= worker.connections.closing
+      sum.waiting &+= worker.connections.waiting
     }
   }
 
   /// Seconds since the server was started; at least 0.
   public var uptimeSeconds: Int64 {
-    startedSeconds > 0 ? max(0, nowSeconds - startedSeconds) : 0
+    startedSeconds > 0 ? max(0, nowSeconds &- startedSeconds) : 0
   }
+
+  /// Milliseconds for which the generation that serves has served; at least 0.
+  var servingMs: Int64 { max(0, nowSeconds &- servingSinceSeconds) &* 1000 }
 
   /// Requests in a second, from the start until now; nil in the first second.
   public var requestsPerSecond: Double? {
@@ -76,11 +83,11 @@ extension ServerStatus {
 
   /// Letters that a worker has in the scoreboard: one for each of its handlers, and at least as
   /// many as workers have threads.
-  func letters(of worker: Worker) -> [HandlerState] {
+  func letters(of worker: Worker) -> [ProcessState] {
     var letters = worker.handlers.map(\.state)
     let missing = max(1, threadsPerWorker) - letters.count
     if missing > 0 {
-      letters += [HandlerState](
+      letters += [ProcessState](
         repeating: worker.phase == .starting ? .starting : .open, count: missing)
     }
     return letters
@@ -100,7 +107,7 @@ extension ServerStatus {
   /// were given.
   ///
   /// - Returns: letters that were left out.
-  func forEachSlot(mostLetters most: Int, _ body: ([HandlerState]) -> Void) -> Int {
+  func forEachSlot(mostLetters most: Int, _ body: ([ProcessState]) -> Void) -> Int {
     var open = openSlots
     var given = 0
     var leftOut = 0
@@ -120,7 +127,7 @@ extension ServerStatus {
       }
       given += count
       body(
-        slot.map { letters(of: $0) } ?? [HandlerState](repeating: .open, count: width))
+        slot.map { letters(of: $0) } ?? [ProcessState](repeating: .open, count: width))
     }
     return leftOut
   }
@@ -159,7 +166,7 @@ extension ServerStatus.Handler {
   fileprivate var isCountedBusy: Bool { state.isBusy && state != .graceful }
 }
 
-extension ServerStatus.HandlerState {
+extension ProcessState {
   /// What the letter means, in a few words.
   public var meaning: String {
     switch self {

@@ -1,4 +1,5 @@
 // StatusJSON: a status as JSON, for programs. Pure.
+internal import ProcessPolicy
 
 /// One JSON object (RFC 8259); docs/reference/status.md lists its keys, which stay as they are.
 public enum StatusJSON {

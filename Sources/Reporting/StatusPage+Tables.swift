@@ -1,9 +1,10 @@
 // StatusPage+Tables: scoreboard, workers and requests of the status page. Pure.
+internal import ProcessPolicy
 
 extension StatusPage {
   static func scoreboard(_ status: ServerStatus, _ writer: inout ReportWriter) {
     writer.append("<section>\n<h2>Scoreboard</h2>\n<p class=\"board\">")
-    var seen: Set<ServerStatus.HandlerState> = []
+    var seen: Set<ProcessState> = []
     var isFirst = true
     let leftOut = status.forEachSlot(mostLetters: mostLetters) { letters in
       seen.formUnion(letters)
@@ -24,7 +25,7 @@ extension StatusPage {
     writer.append("</p>\n")
     if leftOut > 0 { writer.append("<p class=\"more\">and \(leftOut) more</p>\n") }
     writer.append("<ul class=\"key\">\n")
-    for state in ServerStatus.HandlerState.allCases where state != .resolving {
+    for state in ProcessState.allCases where state != .resolving {
       writer.append("<li\(seen.contains(state) ? "" : " class=\"absent\"")>")
       writer.append("<i class=\"\(name(state))\">")
       writer.append(letter: state)
@@ -113,7 +114,7 @@ extension StatusPage {
   }
 
   /// The class that colours a state.
-  private static func name(_ state: ServerStatus.HandlerState) -> String {
+  private static func name(_ state: ProcessState) -> String {
     switch state {
     case .ready: "idle"
     case .starting: "starting"

@@ -85,11 +85,12 @@ public enum StatusPage {
     let totals = status.totals
     writer.append("<dl class=\"facts\">\n")
     fact(
-      "Uptime", NumberText.duration(ms: status.uptimeSeconds * 1000),
+      "Uptime", NumberText.duration(ms: status.uptimeSeconds &* 1000),
       "\(status.forks) workers started, \(status.deaths) died")
     if status.generation > 0 {
-      let age = max(0, status.nowSeconds - status.servingSinceSeconds) * 1000
-      fact("Generation", "\(status.generation)", "serves for \(NumberText.duration(ms: age))")
+      fact(
+        "Generation", "\(status.generation)",
+        "serves for \(NumberText.duration(ms: status.servingMs))")
     } else {
       fact("Generation", "none", "nothing serves yet")
     }

@@ -1,4 +1,5 @@
 // StatusTable: a status as `plimsoll status` prints it on a terminal. Pure.
+internal import ProcessPolicy
 
 /// Lines of at most ``columns`` characters, without control bytes of foreign origin.
 public enum StatusTable {
@@ -22,14 +23,14 @@ public enum StatusTable {
     var lines = [
       "\(status.software) serves \(status.title)",
       "  process    pid \(status.supervisorPid), \(status.mpm), policy \(status.policy), "
-        + "up \(NumberText.duration(ms: status.uptimeSeconds * 1000))",
+        + "up \(NumberText.duration(ms: status.uptimeSeconds &* 1000))",
     ]
     if status.generation == 0 {
       lines.append("  code       no generation serves yet")
     } else {
-      let age = max(0, status.nowSeconds - status.servingSinceSeconds) * 1000
       lines.append(
-        "  code       generation \(status.generation) for \(NumberText.duration(ms: age))")
+        "  code       generation \(status.generation) for \(NumberText.duration(ms: status.servingMs))"
+      )
     }
     var machine = status.cpuPercent.map { "CPU \(NumberText.rate($0)) %" } ?? "CPU unknown yet"
     if let load = status.load {
@@ -57,7 +58,7 @@ public enum StatusTable {
 
   private static func scoreboard(_ status: ServerStatus) -> String {
     var letters = ""
-    var seen: Set<ServerStatus.HandlerState> = []
+    var seen: Set<ProcessState> = []
     let leftOut = status.forEachSlot(mostLetters: mostLetters) { slot in
       for letter in slot {
         letters.append(letter.rawValue)
@@ -72,7 +73,7 @@ public enum StatusTable {
     }
     if leftOut > 0 { text += "  and \(leftOut) more\n" }
     var key = ""
-    for state in ServerStatus.HandlerState.allCases where seen.contains(state) {
+    for state in ProcessState.allCases where seen.contains(state) {
       let entry = "\(state.rawValue) \(state.meaning)"
       if key.isEmpty {
         key = "  " + entry

@@ -1,4 +1,5 @@
 // StatusText: a status in mod_status's `?auto` form, for monitoring that knows Apache. Pure.
+internal import ProcessPolicy
 
 /// The lines of `GET /server-status?auto` of httpd 2.4, as mod_status prints them with
 /// `ExtendedStatus On`: the same keys in the same order with the same number forms.
@@ -39,7 +40,7 @@ public enum StatusText {
     writer.append(apacheTime: status.startedSeconds)
     // httpd numbers its configurations from 1, and its generations of processes from 0.
     writer.append("\nParentServerConfigGeneration: \(status.generation)\n")
-    writer.append("ParentServerMPMGeneration: \(max(0, status.generation - 1))\n")
+    writer.append("ParentServerMPMGeneration: \(max(0, status.generation &- 1))\n")
     writer.append("ServerUptimeSeconds: \(status.uptimeSeconds)\n")
     writer.append("ServerUptime:\(NumberText.apacheDuration(status.uptimeSeconds))\n")
     if let load = status.load {
@@ -88,7 +89,7 @@ public enum StatusText {
 }
 
 extension ReportWriter {
-  mutating func append(letter: ServerStatus.HandlerState) {
+  mutating func append(letter: ProcessState) {
     append(byte: letter.rawValue.asciiValue ?? UInt8(ascii: "."))
   }
 }

@@ -22,6 +22,7 @@ extension Scoreboard {
     status.forks = facts.forks
     status.deaths = facts.deaths
     status.threadsPerWorker = threads
+    status.mostWorkers = facts.mostWorkers
     status.load = Self.loadAverage()
     var durationUs = facts.durationUs
     status.totals = ServerStatus.Totals(requests: facts.requests, bytes: facts.bytes)

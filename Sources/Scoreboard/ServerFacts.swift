@@ -24,6 +24,7 @@
     static let newestGeneration = 3
     static let servingGeneration = 4
     static let failedGeneration = 5
+    static let mostWorkers = 6
   }
 
   private enum Gone {
@@ -115,6 +116,12 @@
   public var failedGeneration: Int {
     get { Int(now[Now.failedGeneration]) }
     nonmutating set { now[Now.failedGeneration] = Int64(newValue) }
+  }
+
+  /// Workers that may serve at once, `--workers`; 0 where nobody said it.
+  public var mostWorkers: Int {
+    get { Int(now[Now.mostWorkers]) }
+    nonmutating set { now[Now.mostWorkers] = Int64(newValue) }
   }
 
   /// A worker is asked for.

@@ -1,0 +1,87 @@
+// The JSON form: valid, escaped, its keys as documented.
+import Foundation
+import ProcessPolicy
+import Reporting
+import Testing
+
+@Suite struct StatusJSONTests {
+  private func object(_ status: ServerStatus) throws -> [String: Any] {
+    let data = Data(StatusJSON.render(status))
+    return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+  }
+
+  @Test func keysAreThoseOfTheManual() throws {
+    let root = try object(Samples.small)
+    #expect(
+      root.keys.sorted() == [
+        "busy_handlers", "bytes_per_request", "bytes_per_second", "connections", "cpu_ms",
+        "cpu_percent", "deaths", "forks", "format", "generation", "graceful_handlers",
+        "idle_handlers", "load", "mpm", "ms_per_request", "now_seconds", "policy",
+        "requests_per_second", "scoreboard", "serving_since_seconds", "slots", "software",
+        "started_seconds", "stopping_workers", "supervisor_pid", "threads_per_worker", "title",
+        "totals", "uptime_seconds", "workers", "workers_most",
+      ])
+    let workers = try #require(root["workers"] as? [[String: Any]])
+    #expect(
+      workers[0].keys.sorted() == [
+        "accepting", "age_ms", "connections", "cpu_ms", "generation", "handler_count", "handlers",
+        "phase", "pid", "slot", "totals",
+      ])
+    let handlers = try #require(workers[0]["handlers"] as? [[String: Any]])
+    #expect(
+      handlers[0].keys.sorted() == [
+        "client", "connection_requests", "host", "last_duration_ms", "request", "since_begin_ms",
+        "state", "totals",
+      ])
+  }
+
+  @Test func valuesAreThoseOfTheStatus() throws {
+    let root = try object(Samples.small)
+    #expect(root["format"] as? Int == 1)
+    #expect(root["scoreboard"] as? String == "_W..GG")
+    #expect(root["requests_per_second"] as? Double == 1.19)
+    #expect(root["load"] as? [Double] == [0.05, 0.1, 1.52])
+    #expect(root["workers_most"] is NSNull)
+    let workers = try #require(root["workers"] as? [[String: Any]])
+    #expect(workers.map { $0["phase"] as? String } == ["serving", "draining"])
+    let handlers = try #require(workers[0]["handlers"] as? [[String: Any]])
+    #expect(handlers.map { $0["state"] as? String } == ["_", "W"])
+    #expect(handlers[0]["since_begin_ms"] is NSNull)
+    #expect(handlers[1]["request"] as? String == "GET /long HTTP/1.1")
+  }
+
+  @Test func anEmptyServerIsAnObjectToo() throws {
+    let root = try object(ServerStatus())
+    #expect((root["workers"] as? [Any])?.isEmpty == true)
+    #expect(root["requests_per_second"] is NSNull)
+    #expect(root["load"] is NSNull)
+    #expect(root["serving_since_seconds"] is NSNull)
+  }
+
+  @Test(arguments: Samples.hostile)
+  func foreignTextComesBackAsItWas(foreign: String) throws {
+    let root = try object(Samples.foreign(foreign))
+    #expect(root["title"] as? String == foreign)
+    let workers = try #require(root["workers"] as? [[String: Any]])
+    let handlers = try #require(workers[0]["handlers"] as? [[String: Any]])
+    #expect(handlers[1]["request"] as? String == foreign)
+    let bytes = StatusJSON.render(Samples.foreign(foreign))
+    #expect(bytes.allSatisfy { $0 >= 0x20 || $0 == 0x0A } && !bytes.contains(0x7F))
+  }
+
+  @Test(arguments: [Int64.min, -1, 0, .max])
+  func absurdNumbersStopNothing(number: Int64) throws {
+    let root = try object(Samples.absurd(number))
+    #expect(root["cpu_ms"] as? Int64 == number)
+  }
+
+  @Test func aBigServerIsBounded() throws {
+    let root = try object(Samples.big(slots: 1000, threads: 16))
+    let workers = try #require(root["workers"] as? [[String: Any]])
+    #expect(workers.count == 1000)
+    let listed = workers.map { ($0["handlers"] as? [Any])?.count ?? 0 }
+    #expect(listed.reduce(0, +) == StatusJSON.mostHandlers)
+    #expect(workers.allSatisfy { $0["handler_count"] as? Int == 16 })
+    #expect(root["busy_handlers"] as? Int == 16_000)
+  }
+}
