@@ -21,6 +21,10 @@ public enum ExitCode: Int32, CaseIterable, Sendable {
   case workersDie = 7
   /// The machine is short of something a process needs: descriptors, memory, threads.
   case resources = 8
+  /// `status` and `ctl`: no server runs where one is asked for, or it ended meanwhile.
+  case noServer = 9
+  /// `ctl`: what was asked for did not happen in time; it still may.
+  case notInTime = 10
 }
 
 /// What was wrong with the words a person typed, as one sentence, and the code to exit with.

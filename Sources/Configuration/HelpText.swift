@@ -12,10 +12,46 @@ public enum HelpText {
 
     Usage:
       plimsoll serve APP [options]   serve an application; "plimsoll serve --help" has the options
+      plimsoll status                show what a running server does
+      plimsoll ctl WORD              stop, restart, graceful or graceful-stop a running server
       plimsoll --version             print the version
       plimsoll --help                print this
 
     APP is module:callable, module, path/to/file.wsgi or file.py:callable.
+
+    """
+
+  /// `plimsoll status --help`.
+  public static let status = """
+    Usage: plimsoll status [--json] [--pid FILE|NUMBER]
+
+    Shows what a running server does: its workers, what each handler is doing, and for whom.
+
+      -p, --pid FILE|NUMBER   which server: its pid file, or the process id of its supervisor
+                              [the only one that runs and that this user may signal]
+          --json              print JSON, for programs
+      -h, --help              print this and exit
+
+    docs/reference/status.md has the meaning of letters and keys.
+
+    """
+
+  /// `plimsoll ctl --help`.
+  public static let control = """
+    Usage: plimsoll ctl stop|restart|graceful|graceful-stop [options]
+
+    Tells a running server to stop or to load new code, and waits until that is done.
+
+      stop                    end it: requests in hand are finished (SIGTERM)
+      graceful, restart       load the code again and go over to it; no request is lost, and where
+                              the new code fails the old one serves on (SIGUSR1, SIGHUP)
+      graceful-stop           end it, once every connection is done (SIGWINCH)
+
+      -p, --pid FILE|NUMBER   which server: its pid file, or the process id of its supervisor
+                              [the only one that runs and that this user may signal]
+          --no-wait           only send the signal
+          --timeout TIME      how long to wait at most, 1ms to 24h [120]
+      -h, --help              print this and exit
 
     """
 

@@ -10,6 +10,8 @@ extension SystemCallError {
   public static let accessDenied = EACCES
   /// EPERM.
   public static let notPermitted = EPERM
+  /// ESRCH.
+  public static let noSuchProcess = ESRCH
   /// ENOENT.
   public static let noSuchFile = ENOENT
   /// EADDRNOTAVAIL.

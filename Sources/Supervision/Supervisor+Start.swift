@@ -73,6 +73,7 @@ extension Supervisor {
     facts.describe(
       title: settings.title, software: "plimsoll/\(Release.version)", mpm: settings.mpm,
       policy: settings.policy)
+    facts.mostWorkers = settings.mostWorkers
     facts.supervisorPid = Process.id
     facts.startedSeconds = Clock.realSeconds()
   }

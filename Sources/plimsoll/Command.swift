@@ -4,7 +4,7 @@ internal import Glibc
 
 /// The commands of the program.
 enum Command {
-  private static let names = ["serve", "help", "version"]
+  private static let names = ["serve", "status", "ctl", "help", "version"]
 
   /// Does what `words` say; returns when that is done.
   ///
@@ -16,6 +16,8 @@ enum Command {
     }
     switch first {
     case "serve": try ServeCommand.run(Array(words.dropFirst()))
+    case "status": try StatusCommand.run(Array(words.dropFirst()))
+    case "ctl": try ControlCommand.run(Array(words.dropFirst()))
     case "--help", "-h", "help": Terminal.print(HelpText.command)
     case "--version", "-V", "version": Terminal.print("plimsoll \(Release.version)\n")
     default: throw unknown(first)
@@ -29,6 +31,9 @@ enum Command {
       return UsageError(
         "\(word) is not an option of plimsoll"
           + (near.isEmpty ? "; options of the server follow \"plimsoll serve APP\"" : near))
+    }
+    if ControlVerb(rawValue: word) != nil {
+      return UsageError("\"\(word)\" is not a command; type: plimsoll ctl \(word)")
     }
     let near = Suggestion.phrase(for: word, among: names)
     if near.isEmpty, word.contains(":") || word.contains("/") || word.contains(".") {

@@ -140,6 +140,19 @@ void clinux_trim_heap(void);
 
 /// initgroups(3), setgid(2) and setuid(2) in this order; 0, or the number of the one that failed.
 int clinux_become(const char *name, unsigned uid, unsigned gid);
+// ---- another process (Platform/RunningProcess.swift) ----
+
+/// pidfd_open(2). Returns a close-on-exec descriptor, or a negative errno.
+static inline int clinux_pidfd_open(int pid) {
+  long rc = syscall(SYS_pidfd_open, pid, 0);
+  return rc >= 0 ? (int)rc : -errno;
+}
+
+/// pidfd_send_signal(2). Returns 0, or a negative errno.
+static inline int clinux_pidfd_send_signal(int pidfd, int signal) {
+  return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) == 0 ? 0 : -errno;
+}
+
 // ---- files below a directory (Platform/Directory.swift) ----
 
 #ifndef SYS_openat2

@@ -1,0 +1,96 @@
+// RunningProcess: another process that is asked, signalled and waited for. Edge.
+internal import CLinux
+internal import Glibc
+
+/// A process of somebody, held by a pidfd (pidfd_open(2), Linux 5.3): its number may be given to
+/// another process after its end, but this never means that one.
+public struct RunningProcess: ~Copyable {
+  /// Its process id.
+  public let pid: Int32
+  private let descriptor: FileDescriptor
+
+  /// Takes hold of the process `pid`; nil where none runs. One that ended, but that its parent did
+  /// not ask about, does not run any more.
+  ///
+  /// - Throws: where the kernel does not give a pidfd.
+  public static func hold(_ pid: Int32) throws(SystemCallError) -> RunningProcess? {
+    guard pid > 0 else { return nil }
+    let number = clinux_pidfd_open(pid)
+    guard number >= 0 else {
+      // EINVAL: the number is one of a thread, not of a process.
+      if number == -ESRCH || number == -EINVAL { return nil }
+      throw SystemCallError("pidfd_open", code: -number)
+    }
+    let process = RunningProcess(pid: pid, descriptor: FileDescriptor(owning: number))
+    if process.waitForEnd(timeoutMs: 0) { return nil }
+    return process
+  }
+
+  private init(pid: Int32, descriptor: consuming FileDescriptor) {
+    self.pid = pid
+    self.descriptor = descriptor
+  }
+
+  /// Waits until it ended, or `timeoutMs` passed.
+  ///
+  /// - Returns: whether it ended.
+  public borrowing func waitForEnd(timeoutMs: Int64) -> Bool {
+    Process.waitReadable([descriptor.number], timeoutMs: timeoutMs)[0]
+  }
+
+  /// Sends a signal; 0 only asks whether that is allowed.
+  ///
+  /// - Throws: EPERM where this user may not, ESRCH where the process is gone.
+  public borrowing func send(_ signal: Int32) throws(SystemCallError) {
+    let result = clinux_pidfd_send_signal(descriptor.number, signal)
+    guard result == 0 else { throw SystemCallError("pidfd_send_signal", code: -result) }
+  }
+
+  // MARK: what /proc says
+
+  /// Every process that is visible, in ascending order.
+  public static var all: [Int32] { SmallFile.entries("/proc").compactMap { Int32($0) }.sorted() }
+
+  /// What ps shows for a process: its arguments, joined by spaces; empty where it has none or is
+  /// gone.
+  public static func title(of pid: Int32) -> String {
+    let bytes = SmallFile.bytes("/proc/\(pid)/cmdline", mostBytes: 4096) ?? []
+    var text = String(decoding: bytes.map { $0 == 0 ? UInt8(ascii: " ") : $0 }, as: UTF8.self)
+    while text.hasSuffix(" ") { text.removeLast() }
+    return text
+  }
+
+  /// The parent of a process; nil where it is gone.
+  public static func parent(of pid: Int32) -> Int32? {
+    let text = SmallFile.text("/proc/\(pid)/status", mostBytes: 4096) ?? ""
+    for line in text.split(separator: "\n") where line.hasPrefix("PPid:") {
+      return line.split(separator: "\t").last.flatMap { Int32($0) }
+    }
+    return nil
+  }
+
+  /// Opens the first memfd of a process whose name is `name`, for reading.
+  ///
+  /// - Throws: EACCES or EPERM where this user may not look into the process, ENOENT where it has
+  ///   no such file.
+  public static func openMemoryFile(
+    _ name: String, of pid: Int32
+  ) throws(SystemCallError) -> FileDescriptor {
+    let directory = "/proc/\(pid)/fd"
+    let reading = unsafe access(directory, R_OK)
+    if reading != 0 { throw SystemCallError("access") }
+    for entry in SmallFile.entries(directory).sorted() {
+      let path = "\(directory)/\(entry)"
+      guard let link = SmallFile.linkTarget(path), isMemoryFile(link, name) else { continue }
+      let number = unsafe clinux_open(path, O_RDONLY | O_CLOEXEC, 0)
+      guard number >= 0 else { throw SystemCallError("open") }
+      return FileDescriptor(owning: number)
+    }
+    throw SystemCallError("open", code: ENOENT)
+  }
+
+  /// Whether a link of /proc/PID/fd is that of a memfd called `name`; the kernel adds ` (deleted)`.
+  static func isMemoryFile(_ link: String, _ name: String) -> Bool {
+    link == "/memfd:\(name)" || link.hasPrefix("/memfd:\(name) ")
+  }
+}
