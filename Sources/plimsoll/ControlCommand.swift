@@ -68,8 +68,8 @@ enum ControlCommand {
     while !server.process.waitForEnd(timeoutMs: watch.leftMs) {
       guard watch.leftMs == 0 else { continue }
       throw UsageError(
-        "the server \(server.pid) (\(server.title)) still runs after \(watch.limit); it finishes what "
-          + "it has in hand for as long as --graceful-timeout, and a second \"plimsoll ctl stop\" "
+        "the server \(server.pid) (\(server.title)) still runs after \(watch.limit); it finishes "
+          + "what it has in hand for as long as --graceful-timeout, and a second \"plimsoll ctl stop\" "
           + "ends it at once", exitCode: .notInTime)
     }
     Terminal.print(

@@ -19,14 +19,15 @@ import Testing
     #expect(line.timeoutMs == 120_000)
   }
 
-  @Test(arguments: [
-    ("stop", .stop, .only, true, 120_000),
-    ("graceful-stop --no-wait", .gracefulStop, .only, false, 120_000),
-    ("--pid 4711 restart --timeout=500ms", .restart, .process(4711), true, 500),
-    ("graceful -p run/site.pid --timeout 2m", .graceful, .pidFile("run/site.pid"), true, 120_000),
-    ("stop --pid=./4711 --timeout 24h", .stop, .pidFile("./4711"), true, 86_400_000),
-    ("stop --no-wait --wait", .stop, .only, true, 120_000),
-  ] as [(String, ControlVerb, ServerReference, Bool, Int64)])
+  @Test(
+    arguments: [
+      ("stop", .stop, .only, true, 120_000),
+      ("graceful-stop --no-wait", .gracefulStop, .only, false, 120_000),
+      ("--pid 4711 restart --timeout=500ms", .restart, .process(4711), true, 500),
+      ("graceful -p run/site.pid --timeout 2m", .graceful, .pidFile("run/site.pid"), true, 120_000),
+      ("stop --pid=./4711 --timeout 24h", .stop, .pidFile("./4711"), true, 86_400_000),
+      ("stop --no-wait --wait", .stop, .only, true, 120_000),
+    ] as [(String, ControlVerb, ServerReference, Bool, Int64)])
   func words(
     text: String, verb: ControlVerb, server: ServerReference, waits: Bool, timeoutMs: Int64
   ) throws {
@@ -42,7 +43,7 @@ import Testing
     ("stop graceful", "one at a time"), ("stop --pd 1", "did you mean --pid?"),
     ("stop --pid", "has no value"), ("stop --pid --no-wait", "has no value"),
     ("stop --pid=", "is empty"), ("stop --pid 0", "no process id"),
-    ("stop --pid 2147483648", "no process id"), 
+    ("stop --pid 2147483648", "no process id"),
     ("stop --timeout 0", "out of range"), ("stop --timeout 25h", "out of range"),
     ("stop --timeout soon", "not a duration"), ("stop --no-wait=1", "takes no value"),
     ("stop -x", "--help"),
