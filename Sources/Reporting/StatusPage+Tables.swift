@@ -103,7 +103,7 @@ extension StatusPage {
     writer.append("</section>\n")
   }
 
-  /// One cell; `data-k` is its heading where a narrow screen shows the table as cards. `<bdi>` keeps
+  /// One cell; `data-k` is its heading where a narrow screen shows rows as cards. `<bdi>` keeps
   /// text of the other direction from moving what stands beside it.
   private static func cell(
     _ column: String, _ value: String, isText: Bool = false, _ writer: inout ReportWriter

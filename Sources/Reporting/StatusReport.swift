@@ -41,7 +41,7 @@ public struct StatusReport: Sendable {
   }
 
   /// What a query asks for: `auto`, `json`, `refresh`, `refresh=N`, joined by `&`. Words that are
-  /// not known are passed over, as mod_status does; `auto` wins over `json`, and both over the rest.
+  /// not known are passed over, as mod_status does; `auto` wins over `json`, both over the rest.
   public static func form(_ query: String) -> Form {
     var form = Form.page(refreshSeconds: nil)
     for part in query.utf8.split(separator: UInt8(ascii: "&")) {

@@ -29,7 +29,8 @@ public enum StatusTable {
       lines.append("  code       no generation serves yet")
     } else {
       lines.append(
-        "  code       generation \(status.generation) for \(NumberText.duration(ms: status.servingMs))"
+        "  code       generation \(status.generation) for "
+          + NumberText.duration(ms: status.servingMs)
       )
     }
     var machine = status.cpuPercent.map { "CPU \(NumberText.rate($0)) %" } ?? "CPU unknown yet"

@@ -5,8 +5,8 @@ internal import ProcessPolicy
 /// `ExtendedStatus On`: the same keys in the same order with the same number forms.
 ///
 /// Left out is what this server does not know: `Server Built`, and CPU time apart for user and
-/// system, parent and children (`CPUUser` … `CPUChildrenSystem`). docs/reference/status.md has the
-/// meaning of each line.
+/// system, parent and children (`CPUUser` … `CPUChildrenSystem`). docs/reference/status.md has
+/// the meaning of each line.
 public enum StatusText {
   /// What it is sent as.
   public static let contentType: StaticString = "text/plain; charset=utf-8"

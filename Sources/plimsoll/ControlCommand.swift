@@ -68,9 +68,9 @@ enum ControlCommand {
     while !server.process.waitForEnd(timeoutMs: watch.leftMs) {
       guard watch.leftMs == 0 else { continue }
       throw UsageError(
-        "the server \(server.pid) (\(server.title)) still runs after \(watch.limit); it finishes what "
-          + "it has in hand for as long as --graceful-timeout, and a second \"plimsoll ctl stop\" "
-          + "ends it at once", exitCode: .notInTime)
+        "the server \(server.pid) (\(server.title)) still runs after \(watch.limit); it finishes "
+          + "what it has in hand for as long as --graceful-timeout, and a second \"plimsoll ctl "
+          + "stop\" ends it at once", exitCode: .notInTime)
     }
     Terminal.print(
       "the server \(server.pid) (\(server.title)) has stopped, after \(watch.spent)\n")

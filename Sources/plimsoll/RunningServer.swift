@@ -56,8 +56,8 @@ struct RunningServer: ~Copyable {
     }
     if mine.count > 1 {
       throw UsageError(
-        "\(mine.count) servers run that this user may signal, so say with --pid which one is meant: "
-          + list(mine))
+        "\(mine.count) servers run that this user may signal, so say with --pid which one is "
+          + "meant: " + list(mine))
     }
     if !foreign.isEmpty {
       throw UsageError(
@@ -103,8 +103,8 @@ struct RunningServer: ~Copyable {
         throw UsageError(gone, exitCode: .noServer)
       }
       throw UsageError(
-        "this user may not signal the server \(pid) (\(title)): \(error.reason); become the user who "
-          + "runs it, or root", exitCode: .permission)
+        "this user may not signal the server \(pid) (\(title)): \(error.reason); become the user "
+          + "who runs it, or root", exitCode: .permission)
     }
     return RunningServer(process: process, title: title)
   }
@@ -177,8 +177,8 @@ struct RunningServer: ~Copyable {
       case SystemCallError.invalidArgument:
         throw UsageError(
           "the server \(pid) (\(title)) is of another release of Plimsoll than this command, "
-            + "\(Release.version), which cannot read its scoreboard; restart the server, or use the "
-            + "command of its release", exitCode: .internalError)
+            + "\(Release.version), which cannot read its scoreboard; restart the server, or use "
+            + "the command of its release", exitCode: .internalError)
       default:
         throw UsageError(
           "the scoreboard of the server \(pid) (\(title)) cannot be read: \(error.reason); become "

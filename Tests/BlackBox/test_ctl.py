@@ -1,6 +1,7 @@
 """`plimsoll ctl`: stops and restarts a server, and tells what came of it."""
 
 import os
+import pathlib
 import subprocess
 import sys
 import threading
@@ -129,8 +130,8 @@ def test_a_name_alone_makes_no_supervisor(tmp_path):
     """A process that only calls itself like one, as an application may, has another short name."""
     command = "exec -a 'plimsoll: supervisor x' sleep 60"
     with subprocess.Popen(["bash", "-c", command]) as other:
-        wait_until(
-            lambda: open(f"/proc/{other.pid}/comm", encoding="ascii").read() == "sleep\n", 5, "exec")
+        comm = pathlib.Path(f"/proc/{other.pid}/comm")
+        wait_until(lambda: comm.read_text() == "sleep\n", 5, "exec")
         code, line = ctl("stop", "--pid", other.pid)
         assert code == USAGE and '"sleep"' in line
         other.kill()

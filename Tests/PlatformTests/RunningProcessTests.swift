@@ -1,21 +1,27 @@
 // Another process: held, asked, signalled, waited for.
-import Foundation
+import Glibc
 import Testing
 
 @testable import Platform
 
 @Suite struct RunningProcessTests {
-  private func sleeper() throws -> Foundation.Process {
-    let process = Foundation.Process()
-    process.executableURL = URL(filePath: "/bin/sleep")
-    process.arguments = ["1000"]
-    try process.run()
-    return process
+  /// A process that sleeps until it is killed.
+  private func sleeper() throws -> Int32 {
+    var pid: pid_t = 0
+    let (name, time) = unsafe (strdup("sleep"), strdup("1000"))
+    defer {
+      unsafe free(name)
+      unsafe free(time)
+    }
+    var words = unsafe [name, time, nil]
+    let code = unsafe posix_spawn(&pid, "/bin/sleep", nil, nil, &words, environ)
+    try #require(code == 0)
+    return pid
   }
 
   @Test func aSignalEndsIt() throws {
     let child = try sleeper()
-    let found = try RunningProcess.hold(child.processIdentifier)
+    let found = try RunningProcess.hold(child)
     guard let process = consume found else {
       Issue.record("it runs")
       return
@@ -26,7 +32,7 @@ import Testing
     try process.send(Signal.kill)
     let hasEnded = process.waitForEnd(timeoutMs: 10_000)
     #expect(hasEnded)
-    child.waitUntilExit()
+    Platform.Process.wait(for: child)
     do throws(SystemCallError) {
       try process.send(0)
       Issue.record("a process that is gone was signalled")
@@ -37,9 +43,9 @@ import Testing
 
   @Test func whatIsGoneIsNotHeld() throws {
     let child = try sleeper()
-    child.terminate()
-    child.waitUntilExit()
-    for pid in [child.processIdentifier, 0, -1, .max] {
+    Signal.send(Signal.kill, to: child)
+    Platform.Process.wait(for: child)
+    for pid in [child, 0, -1, .max] {
       let isHeld = try RunningProcess.hold(pid) != nil
       #expect(!isHeld)
     }
@@ -47,10 +53,12 @@ import Testing
 
   @Test func procIsRead() throws {
     let child = try sleeper()
-    defer { child.terminate() }
-    let pid = child.processIdentifier
-    #expect(RunningProcess.parent(of: pid) == Platform.Process.id)
-    #expect(RunningProcess.all.contains(pid))
+    defer {
+      Signal.send(Signal.kill, to: child)
+      Platform.Process.wait(for: child)
+    }
+    #expect(RunningProcess.parent(of: child) == Platform.Process.id)
+    #expect(RunningProcess.all.contains(child))
     #expect(RunningProcess.title(of: Platform.Process.id).isEmpty == false)
     #expect(RunningProcess.parent(of: .max) == nil && RunningProcess.title(of: .max) == "")
   }
