@@ -5,6 +5,7 @@ import os
 import random
 import re
 import signal
+import time
 
 import pytest
 from harness import processes
@@ -14,6 +15,7 @@ from harness.processes import wait_until
 WORKERS = 2
 CLIENTS = 2
 WARM_UP = 3
+MOMENT = 0.05  # s; a restart takes about as long
 KIB = 1024
 # What one restart may never cost, times a thousand, is far more; allocators breathe by less.
 MEMORY_TOLERANCE = 256 * KIB
@@ -63,6 +65,7 @@ class Killer:
     def perhaps(self):
         if self.choice.random() >= self.share:
             return
+        time.sleep(self.choice.uniform(0, MOMENT))  # any moment of what goes on, not its beginning
         victims = self.running.worker_pids() + self.running.titled("mold")
         if victims:
             victim = self.choice.choice(victims)
@@ -112,6 +115,9 @@ def restart_and_kill(server, count, share):
         f"{after.memory // KIB} KiB after"
     )
     check_failures(load, killer)
+    log = running.log_text()
+    assert log.count("graceful restart: SIGUSR1") == WARM_UP + count
+    assert log.count("serving generation") + log.count("given up") >= WARM_UP + count
     assert after.descriptors == before.descriptors
     assert after.mappings == before.mappings
     assert after.files == before.files

@@ -30,6 +30,7 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 START_SECONDS = 60  # for the first page
 STOP_SECONDS = 40  # for a server to end by itself
 MEMORY_EVERY = 5  # seconds; reading the memory of many processes takes time itself
+STOCK_PROCESSES = 150  # MaxRequestWorkers of the stock prefork block
 PROCESS_MB = 15  # a Python process without the application, roughly
 PR_SET_PDEATHSIG = 1  # prctl(2)
 NICE = 5  # the servers': clients on the same machine are not to be measured themselves
@@ -179,9 +180,8 @@ class Server:
 
 
 def count_busy(status):
-    """Processes and busy handlers in what `plimsoll status --json` says."""
-    workers = status["workers"]
-    return len(workers), sum(worker["busy"] for worker in workers)
+    """Processes and busy handlers in what `plimsoll status --json` says, ending ones included."""
+    return len(status["workers"]), status["busy_handlers"] + status["graceful_handlers"]
 
 
 def is_worker(pid):
@@ -412,8 +412,8 @@ def print_seconds(runs, options):
             if second == when:
                 print(f"------- {text} " + "-" * ((WIDTH + 3) * len(runs) - len(text) - 2))
         print(f"{second + 1:>7}" + "".join(f" | {row(run, second)}" for run in runs))
-    print("Processes and busy handlers at the end of each second; times of the requests answered in\n"
-          "it; import: CPU seconds that processes spent importing the application.")
+    print("Processes and busy handlers at the end of each second; times of the requests answered\n"
+          "in it; import: CPU seconds that processes spent importing the application.")
     if not all(run.has_status for run in runs):
         print("Busy handlers are unknown: this program has no `plimsoll status --json`.")
 
@@ -482,7 +482,7 @@ def parse_arguments():
     add("--view-ms", type=float, default=50, help="how long a page waits")
     add("--import-seconds", type=float, default=0.5, help="CPU time of the application's import")
     add("--import-mb", type=float, default=30, help="memory that the import fills")
-    add("--max-processes", type=int, default=150, help="--max-request-workers for Apache's policy")
+    add("--max-processes", type=int, default=STOCK_PROCESSES, help="--max-request-workers for Apache's policy")
     add("--left", default=APACHE, help="options of the first server")
     add("--right", default="", help="options of the second server; none: the default")
     add("--only", choices=["left", "right"], help="run only one of them")
@@ -495,20 +495,24 @@ def parse_arguments():
     return options
 
 
+def called(words):
+    """What a server with these options is called in tables."""
+    return {APACHE: "Apache's policy, prefork", "": "Plimsoll's default"}.get(words, words)
+
+
 def main():
     options = parse_arguments()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sides = []
     if options.only != "right":
-        words, name = options.left, options.left
+        words = options.left
         if words == APACHE:
-            name = "Apache's policy, prefork"
-            if options.max_processes != 150:
+            if options.max_processes != STOCK_PROCESSES:
                 words += f" --max-request-workers {options.max_processes}"
             check_memory(options)
-        sides.append((name, words))
+        sides.append((called(options.left), words))
     if options.only != "left":
-        sides.append((options.right or "Plimsoll's default", options.right))
+        sides.append((called(options.right), options.right))
     print(f"Import: {options.import_seconds:g} s of CPU, {options.import_mb:g} MB. A page waits "
           f"{options.view_ms:g} ms. {options.quiet_clients} clients, then {options.clients} more, "
           f"each asks every {options.think:g} s. {os.cpu_count()} CPUs.")
