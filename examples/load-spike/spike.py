@@ -12,6 +12,7 @@ import ctypes
 import json
 import os
 import random
+import select
 import shlex
 import shutil
 import signal
@@ -254,8 +255,8 @@ class Client:
             self.run.requests.append(request)
 
     async def exchange(self):
-        # A server may close a connection on which nothing is asked.
-        if self.writer is not None and (self.reader.at_eof() or self.writer.is_closing()):
+        # A server may close a connection on which nothing is asked; asyncio may not know it yet.
+        if self.writer is not None and (self.writer.is_closing() or self.has_arrived()):
             self.hang_up()
         if self.writer is None:
             self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -275,6 +276,12 @@ class Client:
             raise ValueError(f"status {status.split()[1]}")
         if values.get("connection", "").lower() == "close":
             self.hang_up()
+
+    def has_arrived(self):
+        """Whether something came while nothing was asked: the end of the connection."""
+        poll = select.poll()
+        poll.register(self.writer.get_extra_info("socket").fileno(), select.POLLIN)
+        return self.reader.at_eof() or bool(poll.poll(0))
 
     def hang_up(self):
         if self.writer is not None:
