@@ -92,10 +92,10 @@ def test_a_step_up_and_down(server, policy, mpm):
 @pytest.mark.long
 @pytest.mark.timeout(500)
 @pytest.mark.parametrize("mpm", ["prefork", "worker", "event"])
-@pytest.mark.parametrize("policy", ["loadline", "apache"])
-def test_five_minutes_of_steps(server, policy, mpm):
-    # Long enough between the crowds for processes to be found superfluous.
+@pytest.mark.parametrize(("policy", "seconds"), [("loadline", 20), ("apache", 10)])
+def test_minutes_of_steps(server, policy, mpm, seconds):
+    """Five minutes, where processes are found superfluous only after a while."""
     steps = [2, 30, 1, 1, 40, 10, 1, 1, 20, 40, 0, 0, 5, 30, 1]
-    running, crowd, watch = run_steps(server, policy, mpm, steps, seconds=20)
+    running, crowd, watch = run_steps(server, policy, mpm, steps, seconds)
     assert max(watch.counts) > 2, "hardly a worker was started"
     assert watch.gone, "no worker was ended"
