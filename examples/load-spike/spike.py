@@ -34,6 +34,7 @@ MEMORY_EVERY = 5  # seconds; reading the memory of many processes takes time its
 STOCK_PROCESSES = 150  # MaxRequestWorkers of the stock prefork block
 PROCESS_MB = 15  # a Python process without the application, roughly
 PR_SET_PDEATHSIG = 1  # prctl(2)
+BUSY = 0.5  # load average above which the machine is not idle
 NICE = 5  # the servers': clients on the same machine are not to be measured themselves
 
 
@@ -523,6 +524,8 @@ def main():
     print(f"Import: {options.import_seconds:g} s of CPU, {options.import_mb:g} MB. A page waits "
           f"{options.view_ms:g} ms. {options.quiet_clients} clients, then {options.clients} more, "
           f"each asks every {options.think:g} s. {os.cpu_count()} CPUs.")
+    if (busy := os.getloadavg()[0]) > BUSY:
+        print(f"Load average {busy:.1f}: others use this machine too, and distort the figures.")
     for name, words in sides:
         print(f"  {name}: plimsoll serve app:application {words}".rstrip())
     print(flush=True)
