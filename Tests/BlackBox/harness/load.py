@@ -25,12 +25,15 @@ class Load:
 
     A connection is used again only where the server said that it stays open; so a server that
     closes one after that without an answer has lost a request. `worker_of` gets the process
-    number out of a response.
+    number out of a response. Clients wait for `pause` seconds after each answer.
     """
 
-    def __init__(self, address, target="/", keep_alive=3, fresh=2, worker_of=None, accepts=None):
+    def __init__(
+        self, address, target="/", keep_alive=3, fresh=2, worker_of=None, accepts=None, pause=0,
+    ):
         self.address = address
         self.target = target
+        self.pause = pause
         self.worker_of = worker_of or (lambda response: None)
         self.accepts = accepts or (lambda response: response.status == 200)
         self.failures = []
@@ -92,6 +95,8 @@ class Load:
                 if not response.keeps_alive:
                     connection.close()
                     connection = None
+                if self.pause:
+                    self._stop.wait(self.pause)
             except (OSError, AssertionError) as error:
                 self._fail(kind, f"{type(error).__name__}: {error}", worker)
                 if connection is not None:

@@ -123,8 +123,8 @@ def descriptors(pid):
     return found
 
 
-def unread_bytes(server_port, client_port):
-    """Bytes that the kernel holds for the server's end of a loopback connection; None if gone."""
+def _server_end(server_port, client_port):
+    """The kernel's line for the server's end of a loopback connection, in words; None if gone."""
     local, remote = f":{server_port:04X}", f":{client_port:04X}"
     for path in ("/proc/net/tcp", "/proc/net/tcp6"):
         with open(path, encoding="ascii") as file:
@@ -132,5 +132,26 @@ def unread_bytes(server_port, client_port):
             for line in file:
                 parts = line.split()
                 if parts[1].endswith(local) and parts[2].endswith(remote):
-                    return int(parts[4].split(":")[1], 16)
+                    return parts
     return None
+
+
+def unread_bytes(server_port, client_port):
+    """Bytes that the kernel holds for the server's end of a loopback connection; None if gone."""
+    parts = _server_end(server_port, client_port)
+    return None if parts is None else int(parts[4].split(":")[1], 16)
+
+
+def is_in_backlog(server_port, client_port):
+    """Whether a connection is established, but no process has accepted it: it has no inode yet."""
+    parts = _server_end(server_port, client_port)
+    return parts is not None and parts[9] == "0"
+
+
+def descendants(root):
+    """What descends from `root`, zombies included: {number: state}."""
+    stats = all_stats()
+    members = {root}
+    while more := {pid for pid, stat in stats.items() if stat["parent"] in members} - members:
+        members |= more
+    return {pid: stats[pid]["state"] for pid in members - {root} if pid in stats}
