@@ -79,9 +79,11 @@ extension StatusPage {
     .scroll{background:none;border:0;overflow:visible}
     table,tbody,tr,td{display:block;width:100%}
     thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-    tbody tr{background:var(--card);border:1px solid var(--line);border-radius:.6rem;\
+    tbody tr{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));column-gap:1.5rem;\
+    background:var(--card);border:1px solid var(--line);border-radius:.6rem;\
     padding:.4rem .8rem;margin-bottom:.5rem}
-    td,td.t{display:flex;gap:1rem;justify-content:space-between;padding:.1rem 0;text-align:right;\
+    td.w{grid-column:1/-1}
+    td,td.t{display:flex;gap:.8rem;justify-content:space-between;padding:.1rem 0;text-align:right;\
     white-space:normal;overflow-wrap:anywhere}
     td:last-child.t{min-width:0}
     td bdi{min-width:0}

@@ -41,7 +41,7 @@ extension StatusPage {
       return
     }
     let columns = [
-      "Slot", "Pid", "Generation", "Phase", "Handlers", "Connections", "Requests", "Sent", "CPU",
+      "Slot", "Pid", "Generation", "Phase", "Busy", "Connections", "Requests", "Sent", "CPU",
       "Age",
     ]
     open("Workers", columns, texts: [3], &writer)
@@ -52,7 +52,7 @@ extension StatusPage {
       cell(columns[2], "\(worker.generation)", &writer)
       let isFull = worker.phase == .serving && !worker.isAccepting
       cell(columns[3], words(worker.phase) + (isFull ? ", full" : ""), isText: true, &writer)
-      cell(columns[4], "\(worker.busy) of \(worker.handlers.count) busy", &writer)
+      cell(columns[4], "\(worker.busy) of \(worker.handlers.count)", &writer)
       cell(columns[5], NumberText.grouped(Int64(worker.connections.total)), &writer)
       cell(columns[6], NumberText.grouped(worker.totals.requests), &writer)
       cell(columns[7], NumberText.bytes(Double(worker.totals.bytes)), &writer)
@@ -69,16 +69,19 @@ extension StatusPage {
     let columns = ["State", "Pid", "Began", "Last took", "Client", "Host", "Request"]
     open("Requests", columns, texts: [0, 4, 5, 6], &writer)
     for (worker, handler) in found.prefix(mostRows) {
-      writer.append("<tr><td data-k=\"State\" class=\"t\"><i class=\"s ")
+      writer.append("<tr><td data-k=\"State\" class=\"t w\"><i class=\"s ")
       writer.append("\(name(handler.state))\" title=\"\(handler.state.meaning)\">")
       writer.append(letter: handler.state)
       writer.append("</i></td>")
       cell(columns[1], "\(worker.pid)", &writer)
       cell(columns[2], "\(NumberText.duration(ms: handler.sinceBeginMs ?? 0)) ago", &writer)
       cell(columns[3], NumberText.duration(ms: handler.lastDurationMs), &writer)
-      cell(columns[4], handler.client.isEmpty ? "–" : handler.client, isText: true, &writer)
-      cell(columns[5], handler.host.isEmpty ? "–" : handler.host, isText: true, &writer)
-      cell(columns[6], handler.request, isText: true, &writer)
+      cell(
+        columns[4], handler.client.isEmpty ? "–" : handler.client, isText: true, isWide: true,
+        &writer)
+      cell(
+        columns[5], handler.host.isEmpty ? "–" : handler.host, isText: true, isWide: true, &writer)
+      cell(columns[6], handler.request, isText: true, isWide: true, &writer)
       writer.append("</tr>\n")
     }
     close(leftOut: found.count - mostRows, "requests", &writer)
@@ -104,11 +107,14 @@ extension StatusPage {
   }
 
   /// One cell; `data-k` is its heading where a narrow screen shows rows as cards. `<bdi>` keeps
-  /// text of the other direction from moving what stands beside it.
+  /// text of the other direction from moving what stands beside it. A wide cell has its card's
+  /// whole width.
   private static func cell(
-    _ column: String, _ value: String, isText: Bool = false, _ writer: inout ReportWriter
+    _ column: String, _ value: String, isText: Bool = false, isWide: Bool = false,
+    _ writer: inout ReportWriter
   ) {
-    writer.append("<td data-k=\"\(column)\"\(isText ? " class=\"t\"><bdi>" : ">")")
+    let kind = isWide ? " class=\"t w\"" : isText ? " class=\"t\"" : ""
+    writer.append("<td data-k=\"\(column)\"\(kind)>\(isText ? "<bdi>" : "")")
     writer.append(html: value)
     writer.append(isText ? "</bdi></td>" : "</td>")
   }
