@@ -59,7 +59,7 @@ extension Exchange {
 
   /// Completes the head. `length`: bytes of the body where they are known, else -1.
   func completeHead(length: Int64) {
-    var keeps = unsafe server.mayKeepAlive(connection, head) && bodyIsConsumed
+    var keeps = unsafe server.mayKeepAlive(self) && bodyIsConsumed
     let forbidsBody = status < 200 || status == 204 || status == 304
     if forbidsBody {
       framing = .none

@@ -103,6 +103,10 @@ public enum SendOutcome {
   var beganMicroseconds: Int64 = 0
   /// Bytes at ``headBytes`` where there is no parsed head: a refused request, for the access log.
   private var seenCount = 0
+  /// Whether bytes of a next request were received together with this one.
+  var isFollowed = false
+  /// Whether a next request is on its way here already: ending the connection would lose it.
+  var hasSuccessor: Bool { unsafe isFollowed || SocketIO.isReadable(connection.pointee.socket) }
   /// Who answers, for the access log.
   var handler = AccessHandler.none
   /// Bytes of body that were received, for the access log.
@@ -176,6 +180,7 @@ public enum SendOutcome {
     isOver = false
     keepsAlive = false
     isBroken = false
+    isFollowed = false
     handler = .none
     beganMicroseconds = unsafe server.accessLog == nil ? 0 : Clock.monotonicMicroseconds()
     resetResponse()

@@ -113,6 +113,7 @@ extension WorkerServer {
   ) -> Served {
     let exchange = thread.exchange!
     let connection = unsafe table[index]
+    exchange.isFollowed = restCount > 0
     if answerHere(index, thread) {
       countAnswer(exchange)
       return unsafe conclude(index, thread, rest: rest, restCount: restCount)
@@ -293,6 +294,7 @@ extension WorkerServer {
       unsafe rest = unsafe bytes + head.length + body
       restCount = count - head.length - body
     }
+    exchange.isFollowed = restCount > 0
     let holds = holdsRole ? runApplication(thread) : runWithoutRole(thread)
     _ = unsafe conclude(
       index, thread, rest: rest, restCount: restCount, holdsRole: holds, restMoved: true)
@@ -319,11 +321,12 @@ extension WorkerServer {
 
   // MARK: Small things.
 
-  /// Whether the connection may stay open after the request in `head`.
-  func mayKeepAlive(_ connection: UnsafeMutablePointer<Connection>, _ head: RequestHead) -> Bool {
-    unsafe head.keepsAlive && drainMode == .none && settings.keepAliveMs > 0
+  /// Whether the connection may stay open after this request.
+  func mayKeepAlive(_ exchange: Exchange) -> Bool {
+    let (connection, head) = unsafe (exchange.connection, exchange.head)
+    return unsafe head.keepsAlive && drainMode == .none && settings.keepAliveMs > 0
       && !connection.pointee.closesAfterResponse
-      && !(rule.sendsClientsElsewhere && othersWait)
+      && !(rule.sendsClientsElsewhere && othersWait && !exchange.hasSuccessor)
       && (settings.maxKeepAliveRequests == 0
         || Int(connection.pointee.answered) + 1 < settings.maxKeepAliveRequests)
   }

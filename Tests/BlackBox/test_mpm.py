@@ -191,8 +191,19 @@ def test_requests_are_counted_and_described(server, site):
 
     now = wait_until(counted, what="the bytes to be counted")
     assert now["totals"]["requests"] >= 3
-    text = running.get("/server-status").text
-    assert "GET /one?q=1 HTTP/1.1" in text or "GET /s/" in text
+
+
+def test_the_request_of_a_held_handler_is_described(server):
+    running = server(
+        "busy:application", "--mpm", "worker", "--workers", 1, "--status-path", "/server-status"
+    )
+    with running.connect() as connection:
+        connection.send(b"GET /plain?q=%3Cb%3E HTTP/1.1\r\nHost: example.org:81\r\n\r\n")
+        assert connection.read_response().status == 200
+        text = running.get("/server-status").text
+    assert "GET /plain?q=%3Cb%3E HTTP/1.1" in text
+    assert "example.org:81" in text
+    assert "127.0.0.1" in text
 
 
 # The status page.
