@@ -3,7 +3,7 @@
 // Reading order: WorkerServer (what it holds, its life) · PollRole (who may touch it) ·
 // WorkerServer+Poll (the loop) · +Accept (connections) · +Input (bytes to requests) · +Serve
 // (requests to responses) · +Output (responses to the socket, and the end of connections) ·
-// +Control (supervisor, signals) · +Report (the scoreboard) · +Status (the status page).
+// +Control (supervisor, signals) · +Report (the scoreboard).
 internal import AccessLog
 public import Configuration
 internal import Control
