@@ -91,6 +91,16 @@ struct AcceptRule: Equatable {
     return min(most, left, max(0, mostConnections - load.connections))
   }
 
+  /// Connections that may be taken after some time without a free handler.
+  ///
+  /// Any worker with a free handler would have taken them long ago. Left where they are they wait
+  /// for as long as those who came before keep all handlers busy, which may be for ever. None under
+  /// Apache's policy, which leaves them to processes that it starts.
+  func overdueShare(_ load: Load) -> Int {
+    guard model == .event, gate == nil else { return 0 }
+    return min(isShared ? handlers : Self.largestShare, max(0, lifetimeConnections - load.taken))
+  }
+
   /// Connections that may be taken when the worker stops listening for good.
   func lastShare(_ load: Load) -> Int { model == .event ? .max : share(load) }
 
