@@ -93,12 +93,12 @@ struct AcceptRule: Equatable {
 
   /// Connections that may be taken after some time without a free handler.
   ///
-  /// Any worker with a free handler would have taken them long ago. Left where they are they wait
-  /// for as long as those who came before keep all handlers busy, which may be for ever. None under
-  /// Apache's policy, which leaves them to processes that it starts.
+  /// For a worker that is alone: left where they are they would wait for as long as those who came
+  /// before keep all handlers busy, which may be for ever. With others, responses end their
+  /// connections instead (``sendsClientsElsewhere``).
   func overdueShare(_ load: Load) -> Int {
-    guard model == .event, gate == nil else { return 0 }
-    return min(isShared ? handlers : Self.largestShare, max(0, lifetimeConnections - load.taken))
+    guard model == .event, gate == nil, !isShared else { return 0 }
+    return min(Self.largestShare, max(0, lifetimeConnections - load.taken))
   }
 
   /// Connections that may be taken when the worker stops listening for good.

@@ -81,10 +81,11 @@ import Testing
   }
 
   @Test func eventTakesWhatNobodyTook() {
-    #expect(rule(.event, threads: 4, isShared: true).overdueShare(Load()) == 4)
+    #expect(rule(.event, threads: 4, isShared: true).overdueShare(Load()) == 0)
     #expect(rule(.event, threads: 4, isShared: false).overdueShare(Load()) == 64)
-    #expect(rule(.event, lifetime: 10).overdueShare(Load(taken: 9)) == 1)
-    #expect(rule(.event, threads: 4, gate: gate(threads: 4)).overdueShare(Load()) == 0)
+    #expect(rule(.event, lifetime: 10, isShared: false).overdueShare(Load(taken: 9)) == 1)
+    let gated = rule(.event, threads: 4, isShared: false, gate: gate(threads: 4))
+    #expect(gated.overdueShare(Load()) == 0)
     #expect(rule(.worker).overdueShare(Load()) == 0)
     #expect(rule(.prefork).overdueShare(Load()) == 0)
   }
