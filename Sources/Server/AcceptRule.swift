@@ -91,6 +91,16 @@ struct AcceptRule: Equatable {
     return min(most, left, max(0, mostConnections - load.connections))
   }
 
+  /// Connections that may be taken after some time without a free handler.
+  ///
+  /// For a worker that is alone: left where they are they would wait for as long as those who came
+  /// before keep all handlers busy, which may be for ever. With others, responses end their
+  /// connections instead (``sendsClientsElsewhere``).
+  func overdueShare(_ load: Load) -> Int {
+    guard model == .event, gate == nil, !isShared else { return 0 }
+    return min(Self.largestShare, max(0, lifetimeConnections - load.taken))
+  }
+
   /// Connections that may be taken when the worker stops listening for good.
   func lastShare(_ load: Load) -> Int { model == .event ? .max : share(load) }
 

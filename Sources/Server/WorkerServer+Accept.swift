@@ -199,9 +199,16 @@ extension WorkerServer {
   /// Connections that may turn out not to be idle while one is looked for.
   private static let mostIdleTries = 8
 
+  /// No handler has been free for a while: idle connections go, and what nobody took comes in.
+  func lookBeyondHandlers() {
+    closeIdleConnections()
+    guard drainMode == .none else { return }
+    for position in listeners.indices { take(position, share: rule.overdueShare(acceptLoad)) }
+  }
+
   /// Closes kept-alive connections that have been idle for a while: no handler is free, and their
   /// clients may find one in another process.
-  func closeIdleConnections() {
+  private func closeIdleConnections() {
     nextIdleLookMs = nowMs + Self.idleLookMs
     let latest = nowMs - Self.shortestIdleMs
     table.forEach { index in

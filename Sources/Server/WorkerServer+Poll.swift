@@ -75,7 +75,8 @@ extension WorkerServer {
   func poll(_ thread: HandlerThread) {
     pollerIsHandler = !thread.isMonitor
     if thread.isMonitor {
-      nextIdleLookMs = rule.closesIdleConnections ? nowMs : .max
+      // Who finds all handlers busy for a moment only closes nobody.
+      nextIdleLookMs = rule.closesIdleConnections ? nowMs + Self.idleLookMs : .max
     } else {
       // The monitor leaves what waits for a handler where it is, and does not say so.
       hasHandBacks.store(true, ordering: .relaxed)
@@ -108,7 +109,7 @@ extension WorkerServer {
       if finishIfDrained() { return }
       if thread.isMonitor {
         if passRole() { return }
-        if nowMs >= nextIdleLookMs { closeIdleConnections() }
+        if nowMs >= nextIdleLookMs { lookBeyondHandlers() }
       } else {
         application.threadWillBlock(thread.index)
       }

@@ -1,8 +1,8 @@
 // WorkerServer: the server inside one worker process. Assembly.
 //
 // Reading order: WorkerServer (what it holds, its life) · PollRole (who may touch it) ·
-// WorkerServer+Poll (the loop) · +Accept (connections) · +Input (bytes to requests) · +Serve
-// (requests to responses) · +Output (responses to the socket, and the end of connections) ·
+// WorkerServer+Poll (the loop) · +Accept (new connections) · +Input (bytes to requests) ·
+// +Serve (requests to responses) · +Output (responses to the socket, and the end of connections) ·
 // +Control (supervisor, signals) · +Report (the scoreboard).
 internal import AccessLog
 public import Configuration

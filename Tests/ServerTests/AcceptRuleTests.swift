@@ -80,6 +80,16 @@ import Testing
     #expect(rule(.event, isShared: false).share(Load()) == 64)
   }
 
+  @Test func eventTakesWhatNobodyTook() {
+    #expect(rule(.event, threads: 4, isShared: true).overdueShare(Load()) == 0)
+    #expect(rule(.event, threads: 4, isShared: false).overdueShare(Load()) == 64)
+    #expect(rule(.event, lifetime: 10, isShared: false).overdueShare(Load(taken: 9)) == 1)
+    let gated = rule(.event, threads: 4, isShared: false, gate: gate(threads: 4))
+    #expect(gated.overdueShare(Load()) == 0)
+    #expect(rule(.worker).overdueShare(Load()) == 0)
+    #expect(rule(.prefork).overdueShare(Load()) == 0)
+  }
+
   @Test func eventKeepsToItsGate() {
     // 4 threads and a factor of 2: with 3 free handlers fewer than 4 + 3 × 2 connections.
     let rule = rule(.event, threads: 4, gate: gate(threads: 4))
