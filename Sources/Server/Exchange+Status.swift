@@ -19,7 +19,9 @@ extension Exchange {
     beginHead(status: 200)
     writer.append("Content-Type: ")
     writer.append(report.contentType)
-    writer.append("\r\nCache-Control: no-store\r\n")
+    writer.append("\r\nCache-Control: no-store\r\nContent-Security-Policy: ")
+    writer.append(StatusPage.securityPolicy)
+    writer.append("\r\nX-Content-Type-Options: nosniff\r\n")
     unsafe report.body.withUnsafeBytes { unsafe finish(copying: $0) }
   }
 
@@ -62,6 +64,7 @@ enum PeerAddress {
   /// what was used before it).
   static func isForwarding(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
     switch name.count {
+    case 3: unsafe ASCII.equalsIgnoringCase(name, "via" as StaticString)
     case 9:
       unsafe ASCII.equalsIgnoringCase(name, "forwarded" as StaticString)
         || ASCII.equalsIgnoringCase(name, "x-real-ip" as StaticString)

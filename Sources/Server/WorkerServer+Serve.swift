@@ -236,10 +236,15 @@ extension WorkerServer {
     }
   }
 
-  /// Whether the path is the status path, byte for byte.
+  /// Whether the path is the status path, byte for byte, or that with a slash behind it, as some
+  /// readers of httpd's status ask for it.
   private func isStatus(_ head: RequestHead, _ bytes: UnsafePointer<UInt8>) -> Bool {
-    unsafe UnsafeBufferPointer(start: bytes + Int(head.path.offset), count: Int(head.path.count))
-      .elementsEqual(statusPath.bytes)
+    let path = unsafe UnsafeBufferPointer(
+      start: bytes + Int(head.path.offset), count: Int(head.path.count))
+    guard path.count > statusPath.count, unsafe path.last == UInt8(ascii: "/") else {
+      return unsafe path.elementsEqual(statusPath.bytes)
+    }
+    return unsafe path.dropLast().elementsEqual(statusPath.bytes)
   }
 
   /// The static mount that claims the request with this head, or -1.

@@ -232,12 +232,15 @@ def test_status_is_for_this_machine(server):
         response = running.get("/server-status" + query)
         assert response.status == 200 and response["Cache-Control"] == "no-store"
     assert "Scoreboard: " in running.get("/server-status?auto").text
-    for name in ("Forwarded", "X-Forwarded-For", "x-real-ip"):
+    for name in ("Forwarded", "X-Forwarded-For", "x-real-ip", "Via"):
         assert running.get("/server-status", [(name, "for=192.0.2.1")]).status == 403
     post = running.request("POST", "/server-status", body=b"x")
     assert post.status == 405 and post["Allow"] == "GET, HEAD"
     assert running.request("HEAD", "/server-status").body == b""
-    assert running.get("/server-status/").body == b"hello"
+    assert "Scoreboard: " in running.get("/server-status/?auto").text
+    for path in ("/server-status//", "/server-statu", "/server-statuss", "/server-status/x"):
+        assert running.get(path).body == b"hello"
+    assert "default-src 'none'" in running.get("/server-status")["Content-Security-Policy"]
 
 
 def test_status_for_all(server):

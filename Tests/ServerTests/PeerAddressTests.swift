@@ -24,12 +24,12 @@ import Testing
     #expect(unsafe !bytes(address) { unsafe PeerAddress.isLoopback($0) })
   }
 
-  @Test(arguments: ["Forwarded", "forwarded", "X-Forwarded-For", "x-real-ip", "X-REAL-IP"])
+  @Test(arguments: ["Via", "Forwarded", "forwarded", "X-Forwarded-For", "x-real-ip", "X-REAL-IP"])
   func isForwarding(name: String) {
     #expect(unsafe bytes(name) { unsafe PeerAddress.isForwarding($0) })
   }
 
-  @Test(arguments: ["", "Host", "Forwarde", "X-Forwarded", "X-Forwarded-Fox", "X-Real-Ipp"])
+  @Test(arguments: ["", "Host", "Vib", "Forwarde", "X-Forwarded", "X-Forwarded-Fox", "X-Real-Ipp"])
   func isNotForwarding(name: String) {
     #expect(unsafe !bytes(name) { unsafe PeerAddress.isForwarding($0) })
   }
