@@ -490,7 +490,8 @@ def parse_arguments():
     add("--view-ms", type=float, default=50, help="how long a page waits")
     add("--import-seconds", type=float, default=0.5, help="CPU time of the application's import")
     add("--import-mb", type=float, default=30, help="memory that the import fills")
-    add("--max-processes", type=int, default=STOCK_PROCESSES, help="--max-request-workers for Apache's policy")
+    add("--max-processes", type=int, default=STOCK_PROCESSES,
+        help="--max-request-workers for Apache's policy")
     add("--left", default=APACHE, help="options of the first server")
     add("--right", default="", help="options of the second server; none: the default")
     add("--only", choices=["left", "right"], help="run only one of them")
