@@ -52,6 +52,7 @@ class Request:
     sent: float
     ended: float
     error: str = ""  # empty: it was answered
+    is_first: bool = False  # of a client that came with the spike
 
     @property
     def seconds(self):
@@ -233,14 +234,16 @@ class Client:
         try:
             if not at_once:
                 await asyncio.sleep(random.uniform(0, self.options.think))
+            is_first = at_once
             while self.now() < until:
-                await self.ask()
+                await self.ask(is_first)
+                is_first = False
                 await asyncio.sleep(self.options.think * random.uniform(0.5, 1.5))
         finally:
             self.hang_up()
 
-    async def ask(self):
-        request = Request(self.now(), 0, "no answer by the end")
+    async def ask(self, is_first=False):
+        request = Request(self.now(), 0, "no answer by the end", is_first)
         try:
             async with asyncio.timeout(self.options.timeout):
                 await self.exchange()
@@ -434,12 +437,15 @@ def summary(run, options, errors):
     counts = {error: sum(one.error == error for one in run.requests) for error in errors}
     processes = [one.processes for one in run.samples.values() if one.processes is not None]
     memory = [one.memory_bytes for one in run.samples.values() if one.memory_bytes is not None]
+    first = [one for one in run.requests if one.is_first]
+    prompt = sum(not one.error and one.seconds <= 1 for one in first)
     imports = f"{run.imports} import{'s' * (run.imports != 1)}"
     if run.imports_unfinished:
         imports += f", {run.imports_unfinished} unfinished"
     return [
         ("most processes", number(max(processes, default=None))),
         ("requests answered", number(len(run.requests) - sum(counts.values()))),
+        ("newcomers served within 1 s", f"{prompt} of {len(first)}"),
         ("spike: median", number(percentile(times, 0.5), 1000) + " ms"),
         ("spike: p99", number(percentile(times, 0.99), 1000) + " ms"),
         ("spike: longest", number(max(times, default=None), 1000) + " ms"),
@@ -480,7 +486,7 @@ def parse_arguments():
         "Plimsoll's default, and shows both second by second.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
-    add("--clients", type=int, default=100, help="clients that come suddenly")
+    add("--clients", type=int, default=60, help="clients that come suddenly")
     add("--quiet-clients", type=int, default=2, help="clients that are there all the time")
     add("--think", type=float, default=1.0, help="seconds between a client's requests, on average")
     add("--quiet", type=int, default=5, help="seconds before the spike")
