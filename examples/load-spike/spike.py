@@ -34,7 +34,8 @@ MEMORY_EVERY = 5  # seconds; reading the memory of many processes takes time its
 STOCK_PROCESSES = 150  # MaxRequestWorkers of the stock prefork block
 PROCESS_MB = 15  # a Python process without the application, roughly
 PR_SET_PDEATHSIG = 1  # prctl(2)
-BUSY = 0.5  # load average above which the machine is not idle
+BUSY = 0.1  # share of the CPU time above which the machine is not idle
+LOOK_EARLY = 0.05  # seconds before the end of a second; the spike begins with a second
 NICE = 5  # the servers': clients on the same machine are not to be measured themselves
 
 
@@ -297,13 +298,13 @@ async def watch(server, run, began, end):
     """Looks at the server at the end of each second."""
     second = 0
     while second < end:
-        await asyncio.sleep(began + second + 1 - time.monotonic())
+        await asyncio.sleep(began + second + 1 - LOOK_EARLY - time.monotonic())
         server.check()
         with_memory = (second + 1) % MEMORY_EVERY == 0
         run.samples[second] = await asyncio.to_thread(server.sample, run.has_status, with_memory)
         tell_progress(run, second, end)
         # Where the machine was too busy to look once a second, seconds stay empty.
-        second = max(second + 1, int(time.monotonic() - began))
+        second = max(second + 1, int(time.monotonic() - began + LOOK_EARLY))
 
 
 def tell_progress(run, second, end):
@@ -466,6 +467,18 @@ def print_summary(runs, options):
     print("\nSpike: requests sent during it. One without an answer counts with the time it waited.")
 
 
+def cpu_share_used():
+    """How much of the machine's CPU time is used, in one second before anything was started."""
+    def ticks():
+        with open("/proc/stat", encoding="ascii") as file:
+            values = [int(word) for word in file.readline().split()[1:9]]
+        return sum(values), values[3] + values[4]  # proc(5): idle and iowait
+
+    (total, idle), _ = ticks(), time.sleep(1)
+    later_total, later_idle = ticks()
+    return 1 - (later_idle - idle) / max(1, later_total - total)
+
+
 def check_memory(options):
     """Fails before a machine is driven into swapping."""
     text = Path("/proc/meminfo").read_text()
@@ -530,8 +543,8 @@ def main():
     print(f"Import: {options.import_seconds:g} s of CPU, {options.import_mb:g} MB. A page waits "
           f"{options.view_ms:g} ms. {options.quiet_clients} clients, then {options.clients} more, "
           f"each asks every {options.think:g} s. {os.cpu_count()} CPUs.")
-    if (busy := os.getloadavg()[0]) > BUSY:
-        print(f"Load average {busy:.1f}: others use this machine too, and distort the figures.")
+    if (busy := cpu_share_used()) > BUSY:
+        print(f"Others use {busy:.0%} of this machine's CPU time, and distort the figures.")
     for name, words in sides:
         print(f"  {name}: plimsoll serve app:application {words}".rstrip())
     print(flush=True)
