@@ -8,6 +8,7 @@ clients come, each with one request. Eight handlers serve them all. Printed as a
 import argparse
 import http.client
 import random
+import select
 import sys
 import tempfile
 import threading
@@ -28,10 +29,16 @@ class Visits:
     def __init__(self):
         self.lock = threading.Lock()
         self.kept, self.new = [], []
+        self.closed = 0  # connections that the server closed while they were idle
 
     def add(self, where, began, answered):
         with self.lock:
             where.append((time.monotonic() - began) if answered else None)
+
+
+def has_ended(connection):
+    """Whether the server closed a connection on which nothing is asked."""
+    return connection.sock is not None and bool(select.select([connection.sock], [], [], 0)[0])
 
 
 def ask(connection):
@@ -49,6 +56,10 @@ def keep_visiting(port, visits, end, options, choice):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=GIVES_UP)
     end.wait(choice.uniform(0, options.think))
     while not end.is_set():
+        if has_ended(connection):
+            connection.close()
+            with visits.lock:
+                visits.closed += 1
         began = time.monotonic()
         visits.add(visits.kept, began, ask(connection))
         end.wait(options.think * choice.uniform(0.5, 1.5))
@@ -130,7 +141,7 @@ def row(shape, visits, options):
         f"| {shape[0]}, {shape[1]} × {shape[2]} | {answered / options.seconds:.1f} "
         f"| {percentile(both, 0.5):,.0f} ms | {percentile(both, 0.99):,.0f} ms "
         f"| {share(visits.new, PROMPT):.0f} % of {len(visits.new)} "
-        f"| {percentile(visits.new, 0.5):,.0f} ms | {len(both) - answered} |")
+        f"| {percentile(visits.new, 0.5):,.0f} ms | {len(both) - answered} | {visits.closed} |")
 
 
 def main():
@@ -148,8 +159,8 @@ def main():
           f", {options.arrivals:g} new ones a second, {options.seconds:g} s; a page takes "
           f"{options.view_ms:g} ms; clients give up after {GIVES_UP:g} s.\n")
     print("| MPM, processes × threads | answers/s | p50 | p99 "
-          f"| new clients served within {PROMPT:g} s | their p50 | unanswered |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+          f"| new clients served within {PROMPT:g} s | their p50 | unanswered | closed idle |")
+    print("| --- " + "| ---: " * 7 + "|")
     for shape in SHAPES:
         try:
             print(row(shape, measure(shape, options), options), flush=True)

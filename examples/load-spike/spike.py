@@ -34,7 +34,8 @@ MEMORY_EVERY = 5  # seconds; reading the memory of many processes takes time its
 STOCK_PROCESSES = 150  # MaxRequestWorkers of the stock prefork block
 PROCESS_MB = 15  # a Python process without the application, roughly
 PR_SET_PDEATHSIG = 1  # prctl(2)
-BUSY = 0.5  # load average above which the machine is not idle
+BUSY = 0.1  # share of the CPU time above which the machine is not idle
+LOOK_EARLY = 0.05  # seconds before the end of a second; the spike begins with a second
 NICE = 5  # the servers': clients on the same machine are not to be measured themselves
 
 
@@ -52,6 +53,7 @@ class Request:
     sent: float
     ended: float
     error: str = ""  # empty: it was answered
+    is_first: bool = False  # of a client that came with the spike
 
     @property
     def seconds(self):
@@ -233,14 +235,16 @@ class Client:
         try:
             if not at_once:
                 await asyncio.sleep(random.uniform(0, self.options.think))
+            is_first = at_once
             while self.now() < until:
-                await self.ask()
+                await self.ask(is_first)
+                is_first = False
                 await asyncio.sleep(self.options.think * random.uniform(0.5, 1.5))
         finally:
             self.hang_up()
 
-    async def ask(self):
-        request = Request(self.now(), 0, "no answer by the end")
+    async def ask(self, is_first=False):
+        request = Request(self.now(), 0, "no answer by the end", is_first)
         try:
             async with asyncio.timeout(self.options.timeout):
                 await self.exchange()
@@ -294,13 +298,13 @@ async def watch(server, run, began, end):
     """Looks at the server at the end of each second."""
     second = 0
     while second < end:
-        await asyncio.sleep(began + second + 1 - time.monotonic())
+        await asyncio.sleep(began + second + 1 - LOOK_EARLY - time.monotonic())
         server.check()
         with_memory = (second + 1) % MEMORY_EVERY == 0
         run.samples[second] = await asyncio.to_thread(server.sample, run.has_status, with_memory)
         tell_progress(run, second, end)
         # Where the machine was too busy to look once a second, seconds stay empty.
-        second = max(second + 1, int(time.monotonic() - began))
+        second = max(second + 1, int(time.monotonic() - began + LOOK_EARLY))
 
 
 def tell_progress(run, second, end):
@@ -434,12 +438,15 @@ def summary(run, options, errors):
     counts = {error: sum(one.error == error for one in run.requests) for error in errors}
     processes = [one.processes for one in run.samples.values() if one.processes is not None]
     memory = [one.memory_bytes for one in run.samples.values() if one.memory_bytes is not None]
+    first = [one for one in run.requests if one.is_first]
+    prompt = sum(not one.error and one.seconds <= 1 for one in first)
     imports = f"{run.imports} import{'s' * (run.imports != 1)}"
     if run.imports_unfinished:
         imports += f", {run.imports_unfinished} unfinished"
     return [
         ("most processes", number(max(processes, default=None))),
         ("requests answered", number(len(run.requests) - sum(counts.values()))),
+        ("newcomers served within 1 s", f"{prompt} of {len(first)}"),
         ("spike: median", number(percentile(times, 0.5), 1000) + " ms"),
         ("spike: p99", number(percentile(times, 0.99), 1000) + " ms"),
         ("spike: longest", number(max(times, default=None), 1000) + " ms"),
@@ -458,6 +465,18 @@ def print_summary(runs, options):
     for lines in zip(*tables):
         print(f"{lines[0][0]:30}" + "".join(f"{value:>34}" for _, value in lines))
     print("\nSpike: requests sent during it. One without an answer counts with the time it waited.")
+
+
+def cpu_share_used():
+    """How much of the machine's CPU time is used, in one second before anything was started."""
+    def ticks():
+        with open("/proc/stat", encoding="ascii") as file:
+            values = [int(word) for word in file.readline().split()[1:9]]
+        return sum(values), values[3] + values[4]  # proc(5): idle and iowait
+
+    (total, idle), _ = ticks(), time.sleep(1)
+    later_total, later_idle = ticks()
+    return 1 - (later_idle - idle) / max(1, later_total - total)
 
 
 def check_memory(options):
@@ -480,7 +499,7 @@ def parse_arguments():
         "Plimsoll's default, and shows both second by second.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
-    add("--clients", type=int, default=100, help="clients that come suddenly")
+    add("--clients", type=int, default=60, help="clients that come suddenly")
     add("--quiet-clients", type=int, default=2, help="clients that are there all the time")
     add("--think", type=float, default=1.0, help="seconds between a client's requests, on average")
     add("--quiet", type=int, default=5, help="seconds before the spike")
@@ -525,8 +544,8 @@ def main():
     print(f"Import: {options.import_seconds:g} s of CPU, {options.import_mb:g} MB. A page waits "
           f"{options.view_ms:g} ms. {options.quiet_clients} clients, then {options.clients} more, "
           f"each asks every {options.think:g} s. {os.cpu_count()} CPUs.")
-    if (busy := os.getloadavg()[0]) > BUSY:
-        print(f"Load average {busy:.1f}: others use this machine too, and distort the figures.")
+    if (busy := cpu_share_used()) > BUSY:
+        print(f"Others use {busy:.0%} of this machine's CPU time, and distort the figures.")
     for name, words in sides:
         print(f"  {name}: plimsoll serve app:application {words}".rstrip())
     print(flush=True)
