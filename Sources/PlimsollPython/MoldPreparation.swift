@@ -35,12 +35,27 @@ struct MoldPreparation {
   let measures = Measures.chosen
 
   /// Makes the mold ready to be forked.
-  func run(_ gil: borrowing GIL) {
+  func run(_ application: WSGIApplication, _ gil: borrowing GIL) {
+    if measures.contains(.warm) { Self.log(application.warm(settings: settings, gil)) }
+    Self.log(MoldScript.prepareFork(gil))
     Interpreter.collectGarbage(gil)
-    if measures.contains(.immortal) { makeImmortal(gil) }
+    if settings.immortal && measures.contains(.immortal) { makeImmortal(gil) }
     if measures.contains(.freeze) { Interpreter.freezeCollector(gil) }
     Process.trimHeap()
     if measures.contains(.seal) { seal(gil) }
+  }
+
+  /// Writes what the Python side has to say to the error log.
+  static func log(_ messages: [MoldScript.Message]) {
+    for message in messages {
+      let level: LogLevel =
+        switch message.kind {
+        case .error: .error
+        case .warning: .warn
+        case .note: .info
+        }
+      ErrorLog.write(level, message.text)
+    }
   }
 
   private func makeImmortal(_ gil: borrowing GIL) {

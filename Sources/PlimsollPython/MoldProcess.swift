@@ -74,7 +74,7 @@ enum MoldProcess {
       let application = try ApplicationLoader.load(settings: settings, gil)
       // What is in the buffers now would be written again by every worker.
       Interpreter.flushStandardStreams(gil)
-      MoldPreparation(settings: settings).run(gil)
+      MoldPreparation(settings: settings).run(application, gil)
       return application
     } catch {
       Interpreter.flushStandardStreams(gil)
