@@ -13,6 +13,7 @@
 #undef _XOPEN_SOURCE_EXTENDED
 #undef _POSIX_C_SOURCE
 #include <Python.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -78,6 +79,63 @@ static inline uint32_t plimsoll_reference_count(PyObject *object) {
   uint32_t low;
   __builtin_memcpy(&low, &object->ob_refcnt, sizeof low);
   return low;
+}
+
+/// The whole field of the reference count, 64 bits, whatever the version keeps in it.
+static inline uint64_t plimsoll_reference_field(PyObject *object) {
+  uint64_t field;
+  __builtin_memcpy(&field, &object->ob_refcnt, sizeof field);
+  return field;
+}
+static inline void plimsoll_set_reference_field(PyObject *object, uint64_t field) {
+  __builtin_memcpy(&object->ob_refcnt, &field, sizeof field);
+}
+
+/// A function of a type, NULL where it has none. Static types too, from 3.10 on.
+static inline void *plimsoll_slot(PyObject *type, int slot) {
+  return PyType_GetSlot((PyTypeObject *)type, slot);
+}
+static inline int plimsoll_slot_dealloc(void) { return Py_tp_dealloc; }
+static inline int plimsoll_slot_base(void) { return Py_tp_base; }
+/// Whether instances of the type have something to do before they go (`__del__` and the like).
+static inline int plimsoll_has_finalizer(PyObject *type) {
+  return plimsoll_slot(type, Py_tp_finalize) != NULL || plimsoll_slot(type, Py_tp_del) != NULL;
+}
+/// Calls `visit` for what an object refers to, as the collector does; nothing where the collector
+/// would not look into it.
+static inline void plimsoll_traverse(PyObject *object, int (*visit)(PyObject *, void *),
+                                     void *context) {
+  PyTypeObject *type = object->ob_type;
+  if (!(PyType_GetFlags(type) & Py_TPFLAGS_HAVE_GC)) return;
+  inquiry is_collected = (inquiry)PyType_GetSlot(type, Py_tp_is_gc);
+  if (is_collected && !is_collected(object)) return;
+  traverseproc traverse = (traverseproc)PyType_GetSlot(type, Py_tp_traverse);
+  if (traverse) traverse(object, visit, context);
+}
+static inline int plimsoll_is_dict(PyObject *object) {
+  return object->ob_type == &PyDict_Type || PyDict_Check(object);
+}
+static inline int plimsoll_is_type(PyObject *object) {
+  return object->ob_type == &PyType_Type || PyType_Check(object);
+}
+static inline int plimsoll_is_heap_type(PyObject *object) {
+  return plimsoll_is_type(object)
+         && (PyType_GetFlags((PyTypeObject *)object) & Py_TPFLAGS_HEAPTYPE) != 0;
+}
+/// Weak references without their proxies.
+static inline int plimsoll_is_weak_reference(PyObject *object) {
+  return object->ob_type == &_PyWeakref_RefType
+         || PyType_IsSubtype(object->ob_type, &_PyWeakref_RefType);
+}
+static inline int plimsoll_is_exact_str(PyObject *object) {
+  return object->ob_type == &PyUnicode_Type;
+}
+/// New references to the names a class made by Python code has.
+static inline PyObject *plimsoll_type_name(PyObject *type) {
+  return PyType_GetName((PyTypeObject *)type);
+}
+static inline PyObject *plimsoll_type_qualified_name(PyObject *type) {
+  return PyType_GetQualName((PyTypeObject *)type);
 }
 
 // Calls. Vectorcall is exported by 3.11 too, though it joined the stable ABI only in 3.12: a weak
@@ -173,6 +231,9 @@ static inline unsigned int plimsoll_flags_internal(void) {
 }
 /// The flags of a type that applications may call.
 static inline unsigned int plimsoll_flags_callable(void) { return Py_TPFLAGS_DEFAULT; }
+
+/// The bytes at the end of the heap that were never given out (mallinfo(3), keepcost).
+static inline size_t plimsoll_heap_end_bytes(void) { return mallinfo2().keepcost; }
 
 /// The signal that makes faulthandler write the stacks of all threads.
 static inline int plimsoll_stack_signal(void) { return SIGRTMIN + 3; }

@@ -30,6 +30,10 @@ public struct ServerSettings: Equatable, Sendable {
   public var python = ""
   /// Whether the application is imported once and the workers are forked from it.
   public var preload = true
+  /// Requests answered before the workers are forked, each as ``WarmRequest`` reads it.
+  public var warmRequests: [String] = []
+  /// Whether objects that exist before the fork are made immortal.
+  public var immortal = true
 
   // MARK: where
 

@@ -65,6 +65,9 @@ extension SettingDefinition {
         throw ValueProblem("has no name and value")
       }
       settings[keyPath: field].append(text)
+    case .requests(let field):
+      _ = try WarmRequest(parsing: text)
+      settings[keyPath: field].append(text)
     case .mounts(let field):
       let mount = try StaticMountText.parse(text)
       let path = StaticMountText.path(of: mount)
@@ -100,7 +103,7 @@ extension SettingDefinition {
       [settings[keyPath: field] < 0 ? "unchanged" : octalText(UInt32(settings[keyPath: field]))]
     case .readTimeout: [settings.readTimeoutText]
     case .addresses(let field): settings[keyPath: field].map(\.description)
-    case .paths(let field, _), .variables(let field), .mounts(let field):
+    case .paths(let field, _), .variables(let field), .requests(let field), .mounts(let field):
       settings[keyPath: field]
     }
   }
@@ -109,7 +112,7 @@ extension SettingDefinition {
   func clear(in settings: inout ServerSettings) {
     switch kind {
     case .addresses(let field): settings[keyPath: field] = []
-    case .paths(let field, _), .variables(let field), .mounts(let field):
+    case .paths(let field, _), .variables(let field), .requests(let field), .mounts(let field):
       settings[keyPath: field] = []
     default: break
     }

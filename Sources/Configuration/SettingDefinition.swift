@@ -41,6 +41,8 @@ public enum SettingKind: Sendable {
   case paths(SettingField<[String]>, separatedByCommas: Bool)
   /// Repeatable: NAME=VALUE.
   case variables(SettingField<[String]>)
+  /// Repeatable: a path, or a method and a path, with header fields.
+  case requests(SettingField<[String]>)
   /// Repeatable: /url=dir.
   case mounts(SettingField<[String]>)
 }
@@ -121,7 +123,7 @@ public struct SettingDefinition: Sendable {
   /// Whether the setting may be given several times, each adding a value.
   public var isRepeatable: Bool {
     switch kind {
-    case .addresses, .paths, .variables, .mounts: true
+    case .addresses, .paths, .variables, .requests, .mounts: true
     default: false
     }
   }
@@ -159,6 +161,7 @@ public struct SettingDefinition: Sendable {
       "host:port, *:port, :port, port, [ipv6]:port, unix:PATH, unix:PATH?mode=0660 or fd://N"
     case .paths: "a path"
     case .variables: "NAME=VALUE"
+    case .requests: "PATH or METHOD PATH, with `; Name: value` for each header field"
     case .mounts: "/url=directory"
     }
   }

@@ -60,6 +60,18 @@ public enum SettingsTable {
         + "Turn it off for an application that cannot be forked. Under --policy apache, workers "
         + "then serve at once and import inside their first request, as in Apache."),
     SettingDefinition(
+      "warm", directive: "WarmRequest", .requests(\.warmRequests), "REQUEST", in: .application,
+      help: "Let the application answer this request some times before the workers are forked: "
+        + "PATH or METHOD PATH, and `; Name: value` for each header field.",
+      defaultNote: "none",
+      reason: "What a request loads and makes is then shared by the workers. Which requests do no "
+        + "harm, only the application's owner knows."),
+    SettingDefinition(
+      "immortal", .flag(\.immortal), "", in: .application,
+      help: "Stop counting references to the objects that exist before the fork (Python 3.12 or "
+        + "newer): they are never finalised in a worker.",
+      reason: "Counting them would copy most of the shared memory into every worker."),
+    SettingDefinition(
       "reload", .flag(\.reload), "", in: .application,
       help: "Restart when a source file of the application changes; for development.",
       reason: "Watching files costs time, and half an upload must not go live."),

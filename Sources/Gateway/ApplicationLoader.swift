@@ -13,6 +13,8 @@ public enum ApplicationLoader {
     settings: ServerSettings, _ gil: borrowing GIL
   ) throws(ApplicationLoadFailure) -> WSGIApplication {
     do {
+      MoldScript.beginLoading(gil)
+      defer { MoldScript.endLoading(gil) }
       var pathIsPrepared = false
       let callable = try callable(settings: settings, pathIsPrepared: &pathIsPrepared, gil)
       return unsafe WSGIApplication(callable: callable.release(), settings: settings, gil)

@@ -11,7 +11,8 @@ internal import Server
 
 /// Makes environ dicts (PEP 3333, "environ Variables"). One per process, guarded by the GIL.
 @safe final class Environ {
-  private let template: PythonObject
+  /// What the environs of all requests share. Only copied.
+  let template: PythonObject
   private let keys: EnvironKeys
   private let empty: PythonObject
   private let methods: UnsafeMutablePointer<PythonObject>

@@ -27,10 +27,12 @@ public enum Interpreter {
     PyErr_Clear()
   }
 
-  /// Collects garbage and moves what is left out of the collector's sight (`gc.freeze`), so that
-  /// collections in the workers do not write to the pages they share. Called before forking.
+  /// Collects garbage, whether or not collections are turned off.
+  public static func collectGarbage(_ gil: borrowing GIL) { PyGC_Collect() }
+
+  /// Moves every object out of the collector's sight (`gc.freeze`), so that collections in the
+  /// workers do not write to the pages they share. Called before forking.
   public static func freezeCollector(_ gil: borrowing GIL) {
-    PyGC_Collect()
     if let freeze = Python.attribute("freeze", ofModule: "gc", gil) { _ = freeze.call(gil) }
     PyErr_Clear()
   }

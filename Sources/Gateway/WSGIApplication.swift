@@ -12,11 +12,11 @@ public import Server
 /// the GIL held, and ``detachThread(_:)`` for index 0 returns holding it.
 @safe public final class WSGIApplication: Application {
   /// Nil until the application is loaded. Written once, with the GIL held.
-  private var callable: PythonObject?
+  private(set) var callable: PythonObject?
   /// Loads the application; nil where that was done before any request.
   private let loader: LazyLoader?
   private let interpreter: OpaquePointer
-  private let environ: Environ
+  let environ: Environ
   private let closeName: PythonObject
   private let handlers: UnsafeMutablePointer<HandlerThread?>
   private let handlerLimit: Int

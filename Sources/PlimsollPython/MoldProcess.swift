@@ -72,10 +72,9 @@ enum MoldProcess {
   ) -> WSGIApplication {
     do {
       let application = try ApplicationLoader.load(settings: settings, gil)
-      Interpreter.freezeCollector(gil)
-      Process.trimHeap()
       // What is in the buffers now would be written again by every worker.
       Interpreter.flushStandardStreams(gil)
+      MoldPreparation(settings: settings).run(application, gil)
       return application
     } catch {
       Interpreter.flushStandardStreams(gil)

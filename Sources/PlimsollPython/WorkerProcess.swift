@@ -59,6 +59,7 @@ struct WorkerProcess {
         return fail(.application, MoldProcess.sentence(for: error))
       }
     }
+    MoldPreparation.log(MoldScript.startWorker(gil))
     do {
       // The server owns its channel from the first moment; what fails is told through a copy.
       let spare = try FileDescriptor.duplicate(of: control)

@@ -1,0 +1,218 @@
+// MoldScript+Source: the text of the module `_plimsoll_mold`. Pure.
+
+extension MoldScript {
+  /// Most time that all warm requests may take together, in seconds. Stands in the text below.
+  static let mostWarmSeconds = 10
+
+  /// The source. Functions return messages, each with E, W or N in front, or None.
+  static let source: StaticString = #"""
+    import gc, io, os, sys, time, traceback, types
+
+    # CPython specialises code after a few runs and settles its caches after a few more.
+    REPEATS = 20
+    MOST_WARM_SECONDS = 10
+
+    # Loading.
+
+    loading = False
+    wanted = False
+    enable_now, disable_now, is_enabled_now = gc.enable, gc.disable, gc.isenabled
+
+    def enable():
+        """Enable automatic garbage collection."""
+        global wanted
+        wanted = True
+        if not loading:
+            enable_now()
+
+    def disable():
+        """Disable automatic garbage collection."""
+        global wanted
+        wanted = False
+        if not loading:
+            disable_now()
+
+    def isenabled():
+        """Returns true if automatic garbage collection is enabled."""
+        return wanted if loading else is_enabled_now()
+
+    def begin_loading():
+        global loading, wanted
+        if loading:
+            return
+        wanted = is_enabled_now()
+        loading = True
+        gc.enable, gc.disable, gc.isenabled = enable, disable, isenabled
+        disable_now()
+
+    def end_loading():
+        global loading
+        if not loading:
+            return
+        loading = False
+        # Only our own are taken back: somebody else may have replaced them since.
+        for name, ours, theirs in (('enable', enable, enable_now), ('disable', disable, disable_now),
+                                   ('isenabled', isenabled, is_enabled_now)):
+            if getattr(gc, name) is ours:
+                setattr(gc, name, theirs)
+        if wanted:
+            enable_now()
+
+    # A process that the application forks while it loads has a collector of its own.
+    os.register_at_fork(after_in_child=end_loading)
+
+    # Hooks.
+
+    def hooks(name):
+        """What the application registered with the server's module `plimsoll`."""
+        module = sys.modules.get('plimsoll')
+        found = getattr(module, '_' + name, None) if module else None
+        return list(found) if isinstance(found, list) else []
+
+    def title(function):
+        owner = getattr(function, '__module__', None)
+        name = getattr(function, '__qualname__', None) or repr(function)
+        return f'{owner}.{name}' if owner else name
+
+    def last_error():
+        lines = traceback.format_exc().rstrip('\n').split('\n')
+        return lines[-1], '\n'.join(lines)
+
+    def run_hooks(name, consequence):
+        messages = []
+        for function in hooks(name):
+            try:
+                function()
+            except BaseException:
+                what, trace = last_error()
+                messages.append(f'Ethe hook {title(function)} of plimsoll.{name} raised {what}; '
+                                f'{consequence}\n{trace}')
+        return messages
+
+    def start_worker():
+        return run_hooks('after_fork', 'the worker serves without what it was to set up')
+
+    def prepare_fork():
+        messages = run_hooks('before_fork', 'workers are forked all the same')
+        for what, close in (("Django's database connections", close_django),
+                            ("SQLAlchemy's connection pools", close_sqlalchemy)):
+            try:
+                close()
+            except BaseException:
+                why, trace = last_error()
+                messages.append(f'W{what} cannot be closed before the fork: {why}; workers must '
+                                f'not share them: close them in a hook of plimsoll.before_fork')
+        return messages
+
+    def close_django():
+        module = sys.modules.get('django.db')
+        if module is not None:
+            module.connections.close_all()
+
+    def close_sqlalchemy():
+        module = sys.modules.get('sqlalchemy.engine.base')
+        engine = getattr(module, 'Engine', None)
+        if not isinstance(engine, type):
+            return
+        # By type, not isinstance(): that would wake up lazy proxies.
+        for found in [one for one in gc.get_objects() if issubclass(type(one), engine)]:
+            found.dispose()
+
+    # Warm requests.
+
+    class OutOfTime(BaseException):
+        pass
+
+    def warm(plan):
+        """plan: the callable, the environ all requests share, host, requests as lists of str."""
+        application, template, host, requests = plan
+        targets = [(request, None) for request in requests]
+        for found in hooks('warm_targets'):
+            if callable(found):
+                targets.append((None, found))
+            else:
+                targets.append((['GET', str(found)], None))
+        if not targets:
+            return []
+        messages = []
+        import signal
+        def ring(number, frame):
+            raise OutOfTime()
+        before = signal.signal(signal.SIGALRM, ring)
+        end = time.monotonic() + MOST_WARM_SECONDS
+        signal.setitimer(signal.ITIMER_REAL, MOST_WARM_SECONDS)
+        done = 0
+        try:
+            for request, function in targets:
+                name = title(function) if function else ' '.join(request[:2])
+                for _ in range(REPEATS):
+                    problem = replay(application, template, host, request, name) \
+                        if request else call(function, name)
+                    if problem:
+                        messages.append(problem)
+                        break
+                done += 1
+        except OutOfTime:
+            messages.append(f'Wwarming was stopped in {name} after {MOST_WARM_SECONDS} s, with '
+                            f'{done} of {len(targets)} done; workers share what was warmed so far')
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        return messages
+
+    def call(function, name):
+        try:
+            function()
+        except OutOfTime:
+            raise
+        except BaseException:
+            what, trace = last_error()
+            return f'Wwarming with {name} raised {what}; the server starts without it'
+
+    def replay(application, template, host, request, name):
+        """One request. Returns what was wrong with it, as a message, or None."""
+        from urllib.parse import unquote_to_bytes
+        method, target, *fields = request
+        path, _, query = target.partition('?')
+        environ = dict(template)
+        environ.update({
+            'REQUEST_METHOD': method, 'PATH_INFO': unquote_to_bytes(path).decode('latin-1'),
+            'QUERY_STRING': query, 'REQUEST_URI': target, 'SERVER_PROTOCOL': 'HTTP/1.1',
+            'SERVER_NAME': host[0], 'SERVER_PORT': host[1], 'REMOTE_ADDR': '127.0.0.1',
+            'REMOTE_PORT': '0', 'HTTP_HOST': host[2], 'wsgi.input': io.BytesIO(),
+            'wsgi.errors': sys.stderr,
+        })
+        for field, value in zip(fields[::2], fields[1::2]):
+            key = field.upper().replace('-', '_')
+            environ[key if key in ('CONTENT_TYPE', 'CONTENT_LENGTH') else 'HTTP_' + key] = value
+        status = []
+        def start_response(line, headers, exc_info=None):
+            status.append(line)
+            return lambda block: None
+        try:
+            body = application(environ, start_response)
+            try:
+                for _ in body:
+                    pass
+            finally:
+                close = getattr(body, 'close', None)
+                if close is not None:
+                    close()
+        except OutOfTime:
+            raise
+        except BaseException:
+            what, trace = last_error()
+            return f'Wthe warm request {name} raised {what}; the server starts without it'
+        code = status[-1][:3] if status else 'nothing'
+        if code == '400':
+            return (f'Wthe warm request {name} was answered with 400; if the application checks '
+                    f'the Host field, name a host it accepts: --warm "{name}; Host: example.org"')
+        if not code.isdigit() or code >= '500':
+            return f'Wthe warm request {name} was answered with {code}; the server starts without it'
+
+    module = types.ModuleType('_plimsoll_mold')
+    module.__dict__.update(
+        (name, value) for name, value in list(globals().items()) if isinstance(value, types.FunctionType))
+    sys.modules['_plimsoll_mold'] = module
+    """#
+}

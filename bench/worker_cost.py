@@ -1,0 +1,167 @@
+"""What one more worker costs: the marginal memory of single-threaded workers, measure by measure."""
+
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import processes
+from servers import HELLO, ROOT, CannotStart, Contender, Place, Running, free_port
+
+SITE = ROOT / "examples" / "django-site"
+REQUESTS = 200
+FEW, MANY = 2, 20
+
+# Measures taken before the fork, each with those above it. `--no-preload` is none of them.
+LADDER = [
+    ("each imports it", ["--no-preload"], ""),
+    ("forked after the import", [], "none"),
+    ("+ frozen", [], "freeze"),
+    ("+ warmed", ["--warm"], "freeze,warm"),
+    ("+ immortal", ["--warm"], "freeze,warm,immortal"),
+    ("+ sealed", ["--warm"], "freeze,warm,immortal,seal"),
+    ("all", ["--warm"], "all"),
+]
+
+VIEWS = {
+    "Django, /admin/login/": ("mysite.wsgi", SITE, "/admin/login/"),
+    "trivial view": ("hello.py", HELLO, "/"),
+}
+
+
+def marginal(view, version, options, measures, requests=REQUESTS, keep=None):
+    """KiB of one more worker: PSS of the whole server, and private dirty pages of a worker."""
+    few = _sum(view, version, options, measures, FEW, requests)
+    many = _sum(view, version, options, measures, MANY, requests)
+    return {
+        "pss": (many["pss"] - few["pss"]) / (MANY - FEW),
+        "private": many["private"], "base": few["pss"],
+        "areas": many["areas"],
+    }
+
+
+def _sum(view, version, options, measures, workers, requests):
+    application, directory, path = VIEWS[view]
+    python = ROOT / f".venv-{version}" / "bin" / "python"
+    if not python.exists():
+        raise CannotStart(f"{python.parent.parent.name} does not exist")
+    words = [word for option in options
+             for word in (["--warm", path] if option == "--warm" else [option])]
+    contender = Contender(
+        "Plimsoll", lambda place: [
+            str(ROOT / "stage" / "bin" / "plimsoll"), "serve", application,
+            "--chdir", str(directory), "--python", str(python), "--mpm", "prefork",
+            "--workers", str(workers), "--keep-alive", "60",
+            "--bind", f"127.0.0.1:{place.port}", *words], "",
+        environment={"PLIMSOLL_MOLD": measures} if measures else {})
+    with tempfile.TemporaryDirectory(prefix="plimsoll-bench-") as name:
+        running = Running(contender, Place(free_port(), Path(name)))
+        try:
+            _wait_for_workers(running, workers)
+            connections = _load(running.port, path, workers, requests)
+            pids = running.pids()
+            own = [pid for pid in pids if _title(pid).startswith("plimsoll: worker")]
+            figures = [processes.memory_kib(pid) for pid in own]
+            result = {
+                "pss": processes.pss_kib(pids),
+                "private": statistics.median(
+                    one["Private_Dirty"] + one["Private_Clean"] for one in figures),
+                "areas": areas(own[len(own) // 2]),
+            }
+            for connection in connections:
+                connection.close()
+            return result
+        finally:
+            running.stop()
+
+
+def _title(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def _wait_for_workers(running, count, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = [p for p in running.pids() if _title(p).startswith("plimsoll: worker")]
+        if len(found) == count:
+            return
+        time.sleep(0.05)
+    raise CannotStart(f"there are not {count} workers after {seconds} s")
+
+
+def _load(port, path, workers, requests):
+    """As many kept connections as workers: with prefork each worker holds one of them."""
+    connections = [socket.create_connection(("127.0.0.1", port), 30) for _ in range(workers)]
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n".encode()
+    for _ in range(requests):
+        for connection in connections:
+            connection.sendall(request)
+        for connection in connections:
+            _read(connection)
+    return connections
+
+
+def _read(connection):
+    data = bytearray()
+    while b"\r\n\r\n" not in data:
+        block = connection.recv(65536)
+        if not block:
+            raise CannotStart("the server closed a connection")
+        data += block
+    head, _, body = bytes(data).partition(b"\r\n\r\n")
+    if b" 200 " not in head.split(b"\r\n", 1)[0]:
+        raise CannotStart(head.split(b"\r\n", 1)[0].decode())
+    length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
+    missing = length - len(body)
+    while missing > 0:
+        missing -= len(connection.recv(65536))
+
+
+def areas(pid):
+    """Private dirty KiB of a process by what is mapped there."""
+    found = {}
+    name = ""
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        words = line.split()
+        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+            name = words[5] if len(words) > 5 else "anonymous"
+            name = name.rsplit("/", 1)[-1]
+        elif words[0] == "Private_Dirty:" and int(words[1]):
+            found[name] = found.get(name, 0) + int(words[1])
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def main(arguments):
+    """`memory.py [VERSION …] [--rows TEXT,…] [--views TEXT]`: prints the table."""
+    versions = [word for word in arguments if word[0].isdigit()] or ["3.11", "3.12", "3.13"]
+    rows = next((w.partition("=")[2].split(",") for w in arguments if w.startswith("--rows=")), [])
+    views = next((w.partition("=")[2] for w in arguments if w.startswith("--views=")), "")
+    for view in VIEWS:
+        if views and views not in view:
+            continue
+        print(f"\n{view}: KiB of one more worker (PSS) / private / base of {FEW} workers")
+        for label, options, measures in LADDER:
+            if rows and not any(row in label for row in rows):
+                continue
+            cells = []
+            for version in versions:
+                try:
+                    cost = marginal(view, version, options, measures)
+                    cells.append(
+                        f"{version}: {cost['pss']:7.0f} /{cost['private']:7.0f} /{cost['base']:7.0f}")
+                    if "--areas" in arguments:
+                        cells.append(str(cost["areas"]))
+                except (CannotStart, OSError, subprocess.SubprocessError) as error:
+                    cells.append(f"{version}: {error}")
+            print(f"  {label:26}", "   ".join(cells), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
