@@ -45,7 +45,9 @@ let package = Package(
       "PlimsollPython",
       ["Gateway", "Server", "Control", "Scoreboard", "Configuration", "Platform", "CPython"]),
     // Assemblies.
-    room("Supervision", ["Control", "Scoreboard", "Configuration", "ProcessPolicy", "Platform"]),
+    room(
+      "Supervision",
+      ["Control", "Scoreboard", "Configuration", "ProcessPolicy", "Reporting", "Platform"]),
     room("Gateway", ["Server", "Configuration", "HTTP1", "Platform", "Bytes", "CPython"]),
     room(
       "Server",

@@ -63,6 +63,8 @@ public struct ServerSettings: Equatable, Sendable {
   public var maxConnections = 10_000
   /// Requests after which a worker is replaced; 0: never.
   public var maxRequests = 0
+  /// Bytes that the whole server may take; 0: decided at the start.
+  public var memoryBudgetBytes: Int64 = 0
   /// Random addition to ``maxRequests``, 0 to this.
   public var maxRequestsJitter = 0
   /// Connections (not requests) after which a worker is replaced; 0: never.

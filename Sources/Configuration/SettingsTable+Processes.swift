@@ -41,6 +41,13 @@ extension SettingsTable {
         + "1, with worker as many as threads.",
       reason: "An idle connection costs at most 2 KiB: 20 MB at worst."),
     SettingDefinition(
+      "memory", directive: "MemoryBudget", .largeSize(\.memoryBudgetBytes, 0...(1 << 50)), "SIZE",
+      in: .processes,
+      help: "Memory that the whole server may take; loadline starts no worker that does not fit. 0: "
+        + "the limit of the control group, else a share of what the machine has available.",
+      defaultNote: "decided at the start, and told",
+      reason: "Nobody has to guess a number of processes."),
+    SettingDefinition(
       "max-requests", directive: "WSGIDaemonProcess maximum-requests=",
       .count(\.maxRequests, 0...1_000_000_000), "N", in: .processes,
       help: "Replace a worker after so many requests; 0: never.",

@@ -42,6 +42,11 @@ public struct ChosenPolicy: Equatable, Sendable {
     }
   }
 
+  /// What kept the server from having more processes when it was last decided.
+  public var binding: BindingLimit {
+    if case .loadline(let policy) = kind { policy.binding } else { .demand }
+  }
+
   /// When ``decide(_:)`` has something to look at next even if nothing happens; ms.
   public func nextDecisionMs(nowMs: Int64) -> Int64 {
     switch kind {

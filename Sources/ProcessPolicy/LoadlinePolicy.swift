@@ -18,7 +18,7 @@ public struct LoadlineSettings: Equatable, Sendable {
   }
 }
 
-/// The default policy, without its memory half: processes follow the demand.
+/// The default policy: processes follow the demand, as far as the memory reaches.
 ///
 /// Demand is the number of busy handlers plus the connections that wait for one.
 ///
@@ -35,7 +35,10 @@ public struct LoadlineSettings: Equatable, Sendable {
 /// 6. A new generation is brought to the number of processes that the old one had, and one of the
 ///    old ends for each new one that is ready: capacity never dips, and ``surge(of:)`` bounds what
 ///    both take together.
-/// 7. Where the processes use up all CPU time already, more than one for each core would only take
+/// 7. No process is started that does not fit into the memory budget together with what those that
+///    are there will still take. Above the budget the fattest idle process ends first, then the
+///    fattest busy one after its requests. Without room, a new generation comes one for one.
+/// 8. Where the processes use up all CPU time already, more than one for each core would only take
 ///    memory: demand alone does not start them then.
 public struct LoadlinePolicy: Equatable, Sendable {
   /// How long too much capacity is kept, ms.
@@ -48,13 +51,16 @@ public struct LoadlinePolicy: Equatable, Sendable {
   public static let sampleMs: Int64 = 100
   /// The same while there is none.
   public static let quietSampleMs: Int64 = 500
-  /// The same where the number of processes is fixed.
+  /// The same where, besides, the number of processes is fixed.
   public static let fixedSampleMs: Int64 = 1000
 
   /// Bounds.
   public let settings: LoadlineSettings
   /// What the policy remembers.
-  public private(set) var state = State()
+  public internal(set) var state = State()
+
+  /// What kept the server from having more processes when it last decided.
+  public var binding: BindingLimit { state.binding }
 
   /// What is carried from one tick to the next.
   public struct State: Equatable, Sendable {
@@ -69,6 +75,14 @@ public struct LoadlinePolicy: Equatable, Sendable {
     var lastReportMs: Int64?
     /// Busy handlers and waiting connections at the last look.
     var demand = 0
+    /// When it was last said that the memory is the limit, ms.
+    var lastShortageMs: Int64?
+    /// When a process last was ended because of too much memory, ms.
+    var unloadedMs: Int64 = -1
+    /// When an idle process last was replaced by a fresh one, ms.
+    var refreshedMs: Int64 = -LoadlinePolicy.refreshEveryMs
+    /// What keeps the server from having more processes.
+    var binding = BindingLimit.demand
     /// Processes that the old generation had when the new one came; nil while there is no old one.
     var handoverTarget: Int?
   }
@@ -87,6 +101,8 @@ public struct LoadlinePolicy: Equatable, Sendable {
     /// Of this generation and leaving.
     var leaving = 0
     var loading = 0
+    /// Whether any process is leaving, of whatever generation.
+    var isAnyLeaving = false
     /// Busy handlers and waiting connections.
     var demand = 0
 
@@ -95,6 +111,7 @@ public struct LoadlinePolicy: Equatable, Sendable {
       for process in tick.occupied {
         taken.insert(process.slot)
         if process.state.isLeaving {
+          isAnyLeaving = true
           leaving += process.generation == tick.generation ? 1 : 0
         } else if process.generation == tick.generation {
           serving.append(process)
@@ -119,8 +136,10 @@ public struct LoadlinePolicy: Equatable, Sendable {
     if state.backOff.failures > 0 {
       return max(nowMs + Self.sampleMs, state.backOff.notBeforeMs)
     }
-    if settings.minProcesses == settings.maxProcesses { return nowMs + Self.fixedSampleMs }
-    return nowMs + (state.demand > 0 ? Self.sampleMs : Self.quietSampleMs)
+    // Also where the number is fixed: memory is looked at with the demand.
+    if state.demand > 0 { return nowMs + Self.sampleMs }
+    let isFixed = settings.minProcesses == settings.maxProcesses
+    return nowMs + (isFixed ? Self.fixedSampleMs : Self.quietSampleMs)
   }
 
   /// What to do now. Call it when ``nextDecisionMs(nowMs:)`` has come, and at once when a child was
@@ -130,16 +149,23 @@ public struct LoadlinePolicy: Equatable, Sendable {
     state.demand = census.demand
     var actions = noteDeaths(tick, census)
     let wanted = wanted(tick, census)
+    let admitted = admitted(tick)
+    noteBinding(tick, census, wanted: wanted, admitted: admitted)
+    actions += reportShortage(tick, serving: census.serving.count, wanted: wanted)
     if census.serving.count < wanted {
       state.surplusSinceMs = nil
-      let slots = slotsToFill(wanted, tick, census)
+      let slots = slotsToFill(wanted, tick, census, admitted: admitted)
       if !slots.isEmpty { actions.append(.spawn(slots: slots)) }
     } else if census.serving.count > wanted && census.old.isEmpty {
       actions += shrink(to: wanted, tick.nowMs, census)
     } else {
       state.surplusSinceMs = nil
     }
-    actions += handOver(wanted, census)
+    actions += handOver(wanted, census, hasRoom: admitted > 0)
+    if actions.allSatisfy(\.isMessage) {
+      let unloading = unload(tick, census.serving + census.old)
+      actions += unloading.isEmpty ? refresh(tick, census.serving) : unloading
+    }
     if census.demand > settings.maxProcesses * settings.threadsPerProcess, !tick.isCPUSaturated {
       actions += reportMaximum(demand: census.demand, nowMs: tick.nowMs)
     }
@@ -166,15 +192,34 @@ public struct LoadlinePolicy: Equatable, Sendable {
     return (handlers + settings.threadsPerProcess - 1) / settings.threadsPerProcess
   }
 
+  private mutating func noteBinding(
+    _ tick: PolicyTick, _ census: Census, wanted: Int, admitted: Int
+  ) {
+    let isShort = census.serving.count < wanted
+    if isShort && state.backOff.failures > 0 {
+      state.binding = .failures
+    } else if isShort && admitted == 0 {
+      state.binding = .memory
+    } else if self.wanted(demand: census.demand) > settings.maxProcesses {
+      state.binding = .processes
+    } else if tick.isCPUSaturated && self.wanted(demand: census.demand) > wanted {
+      state.binding = .cpu
+    } else {
+      state.binding = .demand
+    }
+  }
+
   // MARK: growing
 
-  private func slotsToFill(_ wanted: Int, _ tick: PolicyTick, _ census: Census) -> [Int] {
+  private func slotsToFill(
+    _ wanted: Int, _ tick: PolicyTick, _ census: Census, admitted: Int
+  ) -> [Int] {
     let isFailing = state.backOff.failures > 0
     if isFailing, tick.nowMs < state.backOff.notBeforeMs { return [] }
     let loadable = isFailing ? 1 : max(1, tick.usableCores)
     let most = settings.maxProcesses + Self.surge(of: settings.maxProcesses)
     var count = min(
-      wanted - census.serving.count, loadable - census.loading,
+      admitted, wanted - census.serving.count, loadable - census.loading,
       most - census.serving.count - census.leaving)
     if !census.old.isEmpty {
       count = min(
@@ -186,9 +231,13 @@ public struct LoadlinePolicy: Equatable, Sendable {
 
   // MARK: a new generation
 
-  /// Ends processes of the old generation that the new one stands in for.
-  private func handOver(_ wanted: Int, _ census: Census) -> [ProcessAction] {
-    let spare = census.ready + census.old.count - wanted
+  /// Ends processes of the old generation that the new one stands in for. Where there is no room
+  /// for both, one goes before its successor comes, as soon as somebody of the new one serves.
+  private func handOver(_ wanted: Int, _ census: Census, hasRoom: Bool) -> [ProcessAction] {
+    var spare = census.ready + census.old.count - wanted
+    if spare <= 0 && !hasRoom && census.ready > 0 && census.loading == 0 && !census.isAnyLeaving {
+      spare = 1
+    }
     guard spare > 0, !census.old.isEmpty else { return [] }
     // Those that do not serve yet go first: nobody would miss them. Then those without a request.
     let inOrder = census.old.sorted { left, right in

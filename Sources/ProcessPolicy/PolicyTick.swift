@@ -19,12 +19,14 @@ public struct PolicyTick: Equatable, Sendable {
   public var usableCores: Int
   /// Whether the processes have used nearly all CPU time of those cores lately.
   public var isCPUSaturated: Bool
+  /// What the server takes and may take; nil where nobody measures.
+  public var memory: MemoryView?
 
   /// What the caller saw.
   public init(
     nowMs: Int64, generation: Int = 0, reaped: [ReapedProcess] = [],
     processes: [ProcessSnapshot], waitingConnections: Int = 0, usableCores: Int = 1,
-    isCPUSaturated: Bool = false
+    isCPUSaturated: Bool = false, memory: MemoryView? = nil
   ) {
     self.nowMs = nowMs
     self.generation = generation
@@ -33,6 +35,7 @@ public struct PolicyTick: Equatable, Sendable {
     self.waitingConnections = waitingConnections
     self.usableCores = usableCores
     self.isCPUSaturated = isCPUSaturated
+    self.memory = memory
   }
 
   /// Slots with a process in them, lowest number first; without the reaped.

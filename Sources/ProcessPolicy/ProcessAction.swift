@@ -11,6 +11,9 @@ public enum ProcessAction: Equatable, Sendable {
   /// Give up, because no process can live: Apache's worker and event stop then.
   case stopServer(PolicyMessage)
 
+  /// Whether it only says something.
+  var isMessage: Bool { if case .log = self { true } else { false } }
+
   /// How many processes the action starts.
   public var spawnCount: Int {
     if case .spawn(let slots) = self { slots.count } else { 0 }

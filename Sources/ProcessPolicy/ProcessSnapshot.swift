@@ -24,12 +24,14 @@ public struct ProcessSnapshot: Equatable, Sendable {
   public var lastUsedMs: Int64
   /// When the process was started, ms of the monotonic clock.
   public var startedMs: Int64
+  /// What the process takes for itself, in bytes, when it was last measured; nil before that.
+  public var memoryBytes: Int64?
 
   /// A slot with a process in it, or an open one.
   public init(
     slot: Int, state: ProcessState, generation: Int = 0, isLoaded: Bool = true,
     busyThreads: Int = 0, idleThreads: Int = 0, isAccepting: Bool = true, endedThreads: Int = 0,
-    lastUsedMs: Int64 = 0, startedMs: Int64 = 0
+    lastUsedMs: Int64 = 0, startedMs: Int64 = 0, memoryBytes: Int64? = nil
   ) {
     self.slot = slot
     self.state = state
@@ -41,5 +43,6 @@ public struct ProcessSnapshot: Equatable, Sendable {
     self.endedThreads = endedThreads
     self.lastUsedMs = lastUsedMs
     self.startedMs = startedMs
+    self.memoryBytes = memoryBytes
   }
 }

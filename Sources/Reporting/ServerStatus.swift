@@ -39,11 +39,36 @@ public struct ServerStatus: Equatable, Sendable {
   /// Workers that may serve at once, `--workers`; 0 where that is not known. There are more slots:
   /// two generations stand side by side during a restart.
   public var mostWorkers = 0
+  /// The memory budget and what stands against it; nil where nobody measures.
+  public var memory: Memory?
   /// One element for each slot; nil where it is open.
   public var slots: [Worker?] = []
 
   /// A server of which nothing is known.
   public init() {}
+
+  /// The memory budget and what stands against it. All in bytes.
+  public struct Memory: Equatable, Sendable {
+    /// What the server may take.
+    public var budgetBytes: Int64 = 0
+    /// What it takes: the sum of all its processes, or what its control group counts.
+    public var usedBytes: Int64 = 0
+    /// What the supervisor takes.
+    public var supervisorBytes: Int64 = 0
+    /// What the molds take, which is what all workers share.
+    public var moldBytes: Int64 = 0
+    /// What one more worker is reckoned with.
+    public var workerBytes: Int64 = 0
+    /// What a worker takes that was just forked.
+    public var freshWorkerBytes: Int64 = 0
+    /// Workers that fit into the budget.
+    public var capacity = 0
+    /// What keeps the server from having more workers.
+    public var binding = BindingLimit.demand
+
+    /// Nothing measured.
+    public init() {}
+  }
 
   /// Load averages, getloadavg(3).
   public struct LoadAverage: Equatable, Sendable {
@@ -126,6 +151,8 @@ public struct ServerStatus: Equatable, Sendable {
     public var ageMs: Int64 = 0
     /// CPU time it has used, in milliseconds.
     public var cpuMs: Int64 = 0
+    /// What it takes for itself, in bytes; 0 before it was measured.
+    public var memoryBytes: Int64 = 0
     /// Its connections.
     public var connections = Connections()
     /// Requests, bytes and time of all its handlers.

@@ -62,6 +62,19 @@ public enum StatusJSON {
     } else {
       writer.append("  \"load\": null,\n")
     }
+    memory(status, &writer)
+  }
+
+  private static func memory(_ status: ServerStatus, _ writer: inout ReportWriter) {
+    guard let memory = status.memory else { return writer.append("  \"memory\": null,\n") }
+    writer.append(
+      """
+        "memory": {"budget_bytes": \(memory.budgetBytes), "used_bytes": \(memory.usedBytes),
+          "supervisor_bytes": \(memory.supervisorBytes), "mold_bytes": \(memory.moldBytes),
+          "worker_bytes": \(memory.workerBytes), "fresh_worker_bytes": \(memory.freshWorkerBytes),
+          "capacity": \(memory.capacity), "binding": "\(memory.binding.rawValue)"},
+
+      """)
   }
 
   private static func sums(_ status: ServerStatus, _ writer: inout ReportWriter) {
@@ -96,6 +109,7 @@ public enum StatusJSON {
     writer.append(", \"generation\": \(worker.generation)")
     writer.append(", \"phase\": \"\(word(worker.phase))\", \"accepting\": \(worker.isAccepting)")
     writer.append(", \"age_ms\": \(worker.ageMs), \"cpu_ms\": \(worker.cpuMs),\n")
+    writer.append("     \"memory_bytes\": \(worker.memoryBytes),\n")
     writer.append("     \"connections\": ")
     append(worker.connections, &writer)
     writer.append(",\n     \"totals\": ")

@@ -41,8 +41,8 @@ extension StatusPage {
       return
     }
     let columns = [
-      "Slot", "Pid", "Generation", "Phase", "Busy", "Connections", "Requests", "Sent", "CPU",
-      "Age",
+      "Slot", "Pid", "Generation", "Phase", "Busy", "Connections", "Requests", "Sent", "Memory",
+      "CPU", "Age",
     ]
     open("Workers", columns, texts: [3], &writer)
     for worker in workers.prefix(mostRows) {
@@ -56,8 +56,9 @@ extension StatusPage {
       cell(columns[5], NumberText.grouped(Int64(worker.connections.total)), &writer)
       cell(columns[6], NumberText.grouped(worker.totals.requests), &writer)
       cell(columns[7], NumberText.bytes(Double(worker.totals.bytes)), &writer)
-      cell(columns[8], NumberText.duration(ms: worker.cpuMs), &writer)
-      cell(columns[9], NumberText.duration(ms: worker.ageMs), &writer)
+      cell(columns[8], worker.memoryText, &writer)
+      cell(columns[9], NumberText.duration(ms: worker.cpuMs), &writer)
+      cell(columns[10], NumberText.duration(ms: worker.ageMs), &writer)
       writer.append("</tr>\n")
     }
     close(leftOut: workers.count - mostRows, "workers", &writer)

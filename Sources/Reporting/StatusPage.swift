@@ -115,6 +115,12 @@ public enum StatusPage {
         "\(NumberText.fixed(load.five, decimals: 2)) over 5 min, "
           + "\(NumberText.fixed(load.fifteen, decimals: 2)) over 15 min")
     }
+    if let memory = status.memory {
+      fact(
+        "Memory", NumberText.bytes(Double(memory.usedBytes)),
+        "of \(NumberText.bytes(Double(memory.budgetBytes))); "
+          + memory.capacitySentence(workers: status.workers.count))
+    }
     let connections = status.connections
     fact(
       "Connections", NumberText.grouped(Int64(connections.total)),

@@ -40,6 +40,10 @@ public enum StatusTable {
       machine += NumberText.fixed(load.fifteen, decimals: 2)
     }
     lines.append("  machine    \(machine)")
+    if let memory = status.memory {
+      lines.append("  memory     \(memory.sentence)")
+      lines.append("  capacity   \(memory.capacitySentence(workers: status.workers.count))")
+    }
     var done = "\(NumberText.grouped(status.totals.requests)) requests, "
     done += NumberText.bytes(Double(status.totals.bytes))
     if let rate = status.requestsPerSecond { done += ", \(NumberText.rate(rate)) requests/s" }
@@ -89,15 +93,15 @@ public enum StatusTable {
   }
 
   private static func workers(_ status: ServerStatus) -> String {
-    var rows = [["SLOT", "PID", "GEN", "PHASE", "BUSY", "CONNS", "REQUESTS", "CPU", "AGE"]]
+    var rows = [["SLOT", "PID", "GEN", "PHASE", "BUSY", "CONNS", "REQUESTS", "MEMORY", "CPU", "AGE"]]
     for worker in status.workers.prefix(mostRows) {
       let phase = worker.phase == .idleCleanup ? "idle cleanup" : worker.phase.rawValue
       rows.append([
         "\(worker.slot)", "\(worker.pid)", "\(worker.generation)",
         worker.isAccepting || worker.phase != .serving ? phase : "serving, full",
         "\(worker.busy)/\(worker.handlers.count)", "\(worker.connections.total)",
-        NumberText.grouped(worker.totals.requests), NumberText.duration(ms: worker.cpuMs),
-        NumberText.duration(ms: worker.ageMs),
+        NumberText.grouped(worker.totals.requests), worker.memoryText,
+        NumberText.duration(ms: worker.cpuMs), NumberText.duration(ms: worker.ageMs),
       ])
     }
     return table(rows, leftAligned: [3])

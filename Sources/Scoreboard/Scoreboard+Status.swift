@@ -24,6 +24,7 @@ extension Scoreboard {
     status.threadsPerWorker = threads
     status.mostWorkers = facts.mostWorkers
     status.load = Self.loadAverage()
+    status.memory = facts.memory
     var durationUs = facts.durationUs
     status.totals = ServerStatus.Totals(requests: facts.requests, bytes: facts.bytes)
     status.cpuMs = facts.cpuMs
@@ -72,6 +73,7 @@ extension WorkerSlot {
     worker.isAccepting = isAccepting
     worker.ageMs = startedMs > 0 ? max(0, nowMs &- startedMs) : 0
     worker.cpuMs = cpuMs
+    worker.memoryBytes = memoryBytes
     worker.connections.total = connections
     worker.connections.keepAlive = keepAliveConnections
     worker.connections.reading = readingConnections

@@ -3,7 +3,7 @@
 /// The lines of a scoreboard that are about no worker in particular. Written by the supervisor.
 @safe public struct ServerFacts {
   /// Lines of numbers.
-  private static let numberLines = 2
+  private static let numberLines = 3
   /// Longest title that is kept, in bytes.
   private static let titleBytes = 127
   /// Longest name of the product with its version.
@@ -36,6 +36,19 @@
     static let deaths = 5
   }
 
+  /// Fields of the line about memory; ServerFacts+Memory.
+  enum Memory {
+    static let budgetBytes = 0
+    static let usedBytes = 1
+    static let supervisorBytes = 2
+    static let moldBytes = 3
+    static let workerBytes = 4
+    static let freshWorkerBytes = 5
+    static let capacity = 6
+    static let binding = 7
+  }
+
+  var memoryLine: SharedLine { unsafe SharedLine(at: base + 2 * SharedLine.bytes) }
   private var now: SharedLine { unsafe SharedLine(at: base) }
   private var gone: SharedLine { unsafe SharedLine(at: base + SharedLine.bytes) }
 

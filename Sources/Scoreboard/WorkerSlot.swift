@@ -3,7 +3,7 @@ internal import ProcessPolicy
 
 /// A worker's view of its own slot. One writer for each line, any reader; never a lock.
 ///
-///     line 0         written by the supervisor: generation, phase
+///     line 0         written by the supervisor: generation, phase, memory
 ///     line 1, 2      written by the worker: what it is, its connections
 ///     4 lines each   written by handler threads: ``HandlerLine``, one more than there are handlers
 ///
@@ -31,6 +31,7 @@ internal import ProcessPolicy
   private enum Told {
     static let generation = 0
     static let phase = 1
+    static let memoryBytes = 2
   }
 
   private enum Header {
@@ -133,6 +134,9 @@ internal import ProcessPolicy
     header(0)[Told.phase] = phase.rawValue
   }
 
+  /// What the worker takes for itself, in bytes, as it was measured.
+  public func setMemory(bytes: Int64) { header(0)[Told.memoryBytes] = bytes }
+
   /// The worker goes into another phase of its life.
   public func setPhase(_ phase: Phase) { header(0)[Told.phase] = phase.rawValue }
 
@@ -142,6 +146,8 @@ internal import ProcessPolicy
   public var generation: Int { Int(header(0)[Told.generation]) }
   /// Where the worker is in its life.
   public var phase: Phase { Phase(rawValue: header(0)[Told.phase]) ?? .open }
+  /// What the worker takes for itself, in bytes; 0 before it was measured.
+  public var memoryBytes: Int64 { max(0, header(0)[Told.memoryBytes]) }
   /// Process id of the worker; 0 before it moved in.
   public var pid: Int32 { Int32(truncatingIfNeeded: header(1)[Header.pid]) }
   /// When the worker moved in, in ms of CLOCK_MONOTONIC.

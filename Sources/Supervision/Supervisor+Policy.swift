@@ -17,6 +17,8 @@ extension Supervisor {
     if isDue {
       backlog = listeners.reduce(0) { $0 + $1.waitingConnections }
       cpuMeter.look(at: workers, nowMs: nowMs)
+      memory.look(at: workers, molds: molds, nowMs: nowMs)
+      if let sentence = memory.misfit() { ErrorLog.write(.warn, sentence) }
     }
     var tick = PolicyTick(
       nowMs: nowMs, generation: mold.generation, reaped: reaped,
@@ -25,9 +27,13 @@ extension Supervisor {
     tick.waitingConnections =
       backlog + workers.reduce(0) { $0 + ($1.state == .empty ? 0 : $1.board.waiting) }
     tick.isCPUSaturated = cpuMeter.isSaturated(cores: usableCores)
+    // Apache knows nothing of memory.
+    tick.memory = settings.usesApachePolicy ? nil : memory.view
     reaped = []
     for action in policy.decide(tick) { obey(action, mold, nowMs: nowMs) }
-    if isDue { nextDecisionMs = policy.nextDecisionMs(nowMs: nowMs) }
+    guard isDue else { return }
+    nextDecisionMs = policy.nextDecisionMs(nowMs: nowMs)
+    scoreboard.facts.memory = memory.status(binding: policy.binding)
   }
 
   private func obey(_ action: ProcessAction, _ mold: MoldHandle, nowMs: Int64) {
@@ -94,7 +100,7 @@ extension WorkerHandle {
       slot: slot, state: processState, generation: generation, isLoaded: isReady,
       busyThreads: busy, idleThreads: isReady ? settings.threads - busy : 0,
       isAccepting: isReady && board.isAccepting, lastUsedMs: board.lastUsedMs,
-      startedMs: startedMs)
+      startedMs: startedMs, memoryBytes: memoryBytes)
   }
 }
 

@@ -36,6 +36,11 @@ extension Supervisor {
         slots: slots(settings), threads: settings.threads)
       let scoreboard = try Scoreboard(mapping: board.number)
       describe(settings, on: scoreboard.facts)
+      let memory = MemoryWatch(settings, sharedBytes: scoreboard.byteCount)
+      if !settings.usesApachePolicy {
+        ErrorLog.write(.notice, "memory budget \(memory.budget.reason)")
+        if let warning = memory.budget.warning { ErrorLog.write(.warn, warning) }
+      }
       try Process.adoptOrphans()
       try FileDescriptor.setKeptByExec(settingsNumber, false)
       Signal.ignore(Signal.pipe)
@@ -49,7 +54,8 @@ extension Supervisor {
         scoreboardNumber: board.release(), account: account)
       return Supervisor(
         settings: settings, launcher: launcher, logs: logs, listeners: listeners,
-        scoreboard: scoreboard, policy: try policy(settings), notifier: .fromEnvironment(),
+        scoreboard: scoreboard, policy: try policy(settings),
+        memory: memory, notifier: .fromEnvironment(),
         signals: signals,
         pidFile: pidFile)
     } catch let failure as StartFailure {

@@ -118,6 +118,7 @@ extension Supervisor {
   private func workerIsReady(_ worker: WorkerHandle, nowMs: Int64) {
     worker.state = .ready
     worker.readySinceMs = nowMs
+    memory.watch(worker)
     worker.deadlineMs = .max
     if let nextMold, nextMold.generation == worker.generation {
       promoteNextMold(nowMs: nowMs)
@@ -227,6 +228,7 @@ extension Supervisor {
     let generation = worker.generation
     if notice.level == .error { scoreboard.facts.workerDied() }
     scoreboard.facts.inherit(from: worker.board)
+    memory.forget(worker)
     if nextMold?.generation != generation {
       noteDeath(of: worker, notice, readyForMs: readyForMs)
     }

@@ -76,6 +76,7 @@ public final class Supervisor {
   /// Connections that waited to be accepted at the last look.
   var backlog = 0
   var cpuMeter = CPUMeter()
+  var memory: MemoryWatch
   let usableCores = UsableCPUs.count
   var outOfMemoryKills: Int?
   var nextWatchMs: Int64 = 0
@@ -83,7 +84,7 @@ public final class Supervisor {
   /// Everything that start made; see ``start(settings:settingsNumber:extensionPath:)``.
   init(
     settings: ServerSettings, launcher: MoldLauncher, logs: LogFiles, listeners: [Listener],
-    scoreboard: Scoreboard, policy: ChosenPolicy, notifier: ServiceNotifier,
+    scoreboard: Scoreboard, policy: ChosenPolicy, memory: MemoryWatch, notifier: ServiceNotifier,
     signals: consuming SignalDescriptor, pidFile: consuming PidFile?
   ) {
     self.settings = settings
@@ -92,6 +93,7 @@ public final class Supervisor {
     self.listeners = listeners
     self.scoreboard = scoreboard
     self.policy = policy
+    self.memory = memory
     self.notifier = notifier
     self.signals = signals
     self.pidFile = pidFile

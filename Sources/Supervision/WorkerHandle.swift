@@ -20,6 +20,10 @@ final class WorkerHandle {
   var endsBecauseIdle = false
   /// When it was asked for; CLOCK_MONOTONIC.
   var startedMs: Int64 = 0
+  /// What it took for itself when it was last measured, bytes; nil before that.
+  var memoryBytes: Int64?
+  /// The cheap look at the time of that measurement.
+  var glance: ProcessGlance?
   /// CPU time it had used at the last look, for ``CPUMeter``.
   var cpuMs: Int64 = 0
   /// It said that it serves before the mold told its pid.
@@ -43,6 +47,8 @@ final class WorkerHandle {
     state = .forking
     startedMs = nowMs
     cpuMs = 0
+    memoryBytes = nil
+    glance = nil
     pid = 0
     readySinceMs = nil
     killReason = nil

@@ -53,7 +53,7 @@ struct Room {
     Room("Gateway", .edge, ["Server", "Configuration", "HTTP1", "Platform", "Bytes", "CPython"]),
     Room(
       "Supervision", .assembly,
-      ["Control", "Scoreboard", "Configuration", "ProcessPolicy", "Platform"]),
+      ["Control", "Scoreboard", "Configuration", "ProcessPolicy", "Reporting", "Platform"]),
     Room(
       "PlimsollPython", .entry,
       ["Gateway", "Server", "Control", "Scoreboard", "Configuration", "Platform", "CPython"]),

@@ -88,7 +88,7 @@ import Testing
     _ = policy.decide(PolicyTick(nowMs: 0, processes: processes(1, busy: 1)))
     #expect(policy.nextDecisionMs(nowMs: 0) == LoadlinePolicy.sampleMs)
     var fixed = self.policy(min: 3, max: 3)
-    _ = fixed.decide(PolicyTick(nowMs: 0, processes: processes(3, busy: 3)))
+    _ = fixed.decide(PolicyTick(nowMs: 0, processes: processes(3)))
     #expect(fixed.nextDecisionMs(nowMs: 0) == LoadlinePolicy.fixedSampleMs)
     let reaped = [ReapedProcess(slot: 0, exit: .failed)]
     for _ in 0..<4 { _ = fixed.decide(PolicyTick(nowMs: 0, reaped: reaped, processes: [])) }

@@ -1,0 +1,37 @@
+// ServerStatus+Memory: the memory of a server in words. Pure.
+internal import ProcessPolicy
+
+extension ServerStatus.Memory {
+  /// The sum and the budget.
+  public var sentence: String {
+    let percent = budgetBytes > 0 ? usedBytes &* 100 / budgetBytes : 0
+    return "\(text(usedBytes)) of \(text(budgetBytes)) (\(percent) %); supervisor "
+      + "\(text(supervisorBytes)), molds \(text(moldBytes))"
+  }
+
+  /// How many workers there can be, and what keeps them from being more.
+  public func capacitySentence(workers: Int) -> String {
+    guard workerBytes > 0 else { return "no worker was measured yet" }
+    return "\(capacity) workers of \(text(workerBytes)) fit, a fresh one takes "
+      + "\(text(freshWorkerBytes)); \(reason)"
+  }
+
+  private var reason: String {
+    switch binding {
+    case .demand: "there are as many as the demand needs"
+    case .processes: "--workers is the limit now"
+    case .memory: "the memory is the limit now"
+    case .cpu: "the CPU time is the limit now"
+    case .failures: "early deaths make the next start wait"
+    }
+  }
+
+  private func text(_ bytes: Int64) -> String { NumberText.bytes(Double(bytes)) }
+}
+
+extension ServerStatus.Worker {
+  /// What it takes, for people.
+  var memoryText: String {
+    memoryBytes > 0 ? NumberText.bytes(Double(memoryBytes)) : "–"
+  }
+}

@@ -1,0 +1,168 @@
+// MemoryWatch: what the server takes, measured little by little. Assembly.
+internal import Configuration
+internal import Platform
+internal import ProcessPolicy
+internal import Reporting
+internal import Scoreboard
+
+/// Measures the processes of the server, never more than a small share of a core, and knows the
+/// budget.
+///
+/// What a worker takes is its own pages and what the kernel holds for it; what it shares is counted
+/// once, in its mold. A cheap look once a second says whose figures are out of date.
+struct MemoryWatch {
+  /// Time between two cheap looks at all workers, ms.
+  static let glanceMs: Int64 = 1_000
+  /// Time between two readings of supervisor and mold, ms.
+  static let baseMs: Int64 = 10_000
+  /// Least time between two readings of the control group, ms.
+  static let groupMs: Int64 = 50
+
+  let budget: MemoryBudget
+  private let group = MemoryGroup.find()
+  private var sampler = MemorySampler()
+  private var cost: MarginalCost?
+  /// What workers took at their first reading.
+  private var fresh: MarginalCost?
+  private var server = ServerMemory()
+  private var groupNow: MemoryBudget.Group?
+  private var measuredMs: Int64 = 0
+  private var lastGlanceMs: Int64 = 0
+  private var lastBaseMs = -baseMs
+  private var lastGroupMs = -groupMs
+  private var moldPid: Int32 = 0
+  private var hasWarnedOfMisfit = false
+
+  /// Knows the budget that was decided, and has measured nothing.
+  ///
+  /// - Parameter sharedBytes: shared memory that the server made.
+  init(_ settings: ServerSettings, sharedBytes: Int) {
+    budget = MemoryWatch.decide(settings.memoryBudgetBytes, group: group)
+    server.sharedMemoryBytes = Int64(sharedBytes)
+  }
+
+  private static func decide(_ settingBytes: Int64, group: MemoryGroup?) -> MemoryBudget {
+    let machine = MachineMemory.read().map {
+      MemoryBudget.Machine(totalBytes: $0.totalBytes, availableBytes: $0.availableBytes)
+    }
+    let smallest = group?.read()?.smallest.flatMap { level in
+      level.limitBytes.map {
+        MemoryBudget.Group(path: level.path, limitBytes: $0, usedBytes: level.heldBytes)
+      }
+    }
+    return MemoryBudget.decide(
+      setting: settingBytes > 0 ? settingBytes : nil, group: smallest, machine: machine)
+  }
+
+  // MARK: measuring
+
+  /// A worker serves from now on, and can be read.
+  mutating func watch(_ worker: WorkerHandle) { sampler.watch(slot: worker.slot) }
+
+  /// A worker is gone.
+  mutating func forget(_ worker: WorkerHandle) {
+    sampler.forget(slot: worker.slot)
+    measuredMs = Clock.monotonicMs()
+  }
+
+  /// Measures what is due.
+  mutating func look(at workers: [WorkerHandle], molds: [MoldHandle], nowMs: Int64) {
+    readBase(molds, nowMs: nowMs)
+    if nowMs - lastGlanceMs >= Self.glanceMs {
+      lastGlanceMs = nowMs
+      for worker in workers where worker.state == .ready { glance(at: worker) }
+    }
+    while let slot = sampler.next(nowMs: nowMs), workers.indices.contains(slot) {
+      read(workers[slot], nowMs: nowMs)
+    }
+    if nowMs - lastGroupMs >= Self.groupMs {
+      lastGroupMs = nowMs
+      groupNow = group?.read()?.tightest.flatMap { level in
+        level.limitBytes.map {
+          MemoryBudget.Group(path: level.path, limitBytes: $0, usedBytes: level.heldBytes)
+        }
+      }
+      if groupNow != nil { measuredMs = nowMs }
+    }
+    server.workersBytes = workers.reduce(0) { $0 + ($1.state == .empty ? 0 : $1.memoryBytes ?? 0) }
+  }
+
+  private mutating func glance(at worker: WorkerHandle) {
+    guard let before = worker.glance, let now = ProcessGlance.read(worker.pid) else { return }
+    sampler.note(slot: worker.slot, growthBytes: now.growthBytes(since: before))
+  }
+
+  private mutating func read(_ worker: WorkerHandle, nowMs: Int64) {
+    let began = Clock.monotonicMicroseconds()
+    worker.glance = ProcessGlance.read(worker.pid)
+    if let own = ProcessMemory.read(worker.pid) {
+      let kernel = ProcessKernelMemory.read(worker.pid)?.bytes ?? 0
+      let bytes = own.privateBytes + own.swapBytes + kernel
+      let isFirst = worker.memoryBytes == nil
+      worker.memoryBytes = bytes
+      worker.board.setMemory(bytes: bytes)
+      cost?.record(bytes: bytes)
+      if isFirst { fresh?.record(bytes: bytes) }
+      measuredMs = nowMs
+    }
+    sampler.finished(
+      slot: worker.slot, costMicroseconds: Clock.monotonicMicroseconds() - began, nowMs: nowMs)
+  }
+
+  private mutating func readBase(_ molds: [MoldHandle], nowMs: Int64) {
+    let pid = molds.first { $0.state == .ready }?.pid ?? 0
+    guard nowMs - lastBaseMs >= Self.baseMs || pid != moldPid else { return }
+    lastBaseMs = nowMs
+    moldPid = pid
+    server.supervisorBytes = ProcessMemory.read(Process.id)?.privateBytes ?? 0
+    server.moldsBytes = molds.reduce(0) { sum, mold in
+      // What a mold shares with its workers is in memory once: it is counted here.
+      sum + (ProcessMemory.read(mold.pid)?.residentBytes ?? 0)
+    }
+    server.kernelBytes = molds.reduce(0) { $0 + (ProcessKernelMemory.read($1.pid)?.bytes ?? 0) }
+    if cost == nil {
+      let prior = MarginalCost.prior(moldBytes: server.moldsBytes)
+      cost = MarginalCost(priorBytes: prior)
+      fresh = MarginalCost(priorBytes: 0)
+    }
+  }
+
+  // MARK: what came of it
+
+  private var expectedBytes: Int64 { cost?.expectedBytes ?? MarginalCost.prior(moldBytes: nil) }
+
+  private var freshBytes: Int64 {
+    guard let fresh, fresh.measured >= MarginalCost.priorSamples else { return 0 }
+    return fresh.percentileBytes(50)
+  }
+
+  /// For the policy.
+  var view: MemoryView {
+    MemoryView(
+      budget: budget, figures: MemoryFigures(server: server, group: groupNow),
+      expectedBytes: expectedBytes, freshWorkerBytes: freshBytes, measuredMs: measuredMs)
+  }
+
+  /// For the status.
+  func status(binding: BindingLimit) -> ServerStatus.Memory {
+    var memory = ServerStatus.Memory()
+    memory.budgetBytes = budget.bytes
+    memory.usedBytes = server.totalBytes
+    memory.supervisorBytes = server.supervisorBytes
+    memory.moldBytes = server.moldsBytes
+    memory.workerBytes = expectedBytes
+    memory.freshWorkerBytes = freshBytes
+    memory.capacity = budget.capacity(expectedBytes: expectedBytes, server)
+    memory.binding = binding
+    return memory
+  }
+
+  /// Why the application cannot be served within the budget; said once.
+  mutating func misfit() -> String? {
+    guard !hasWarnedOfMisfit, cost != nil,
+      let sentence = budget.misfit(expectedBytes: expectedBytes, server)
+    else { return nil }
+    hasWarnedOfMisfit = true
+    return sentence
+  }
+}
