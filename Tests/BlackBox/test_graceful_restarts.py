@@ -39,6 +39,12 @@ def files_of(running):
     return mine, sorted(name for name in named if "plimsoll" in name and "test" not in name)
 
 
+def look_at(running):
+    time.sleep(0.1)
+    descriptors = kinds(processes.descriptors(running.pid).values())
+    return descriptors, kinds(shared_mappings(running.pid)), files_of(running)
+
+
 class Inventory:
     """All that a server has, at rest."""
 
@@ -49,9 +55,10 @@ class Inventory:
             lambda: len(processes.descendants(running.pid)) == WORKERS + 1, 60,
             "no process but the workers and the mold",
         )
-        self.descriptors = kinds(processes.descriptors(running.pid).values())
-        self.mappings = kinds(shared_mappings(running.pid))
-        self.files = files_of(running)
+        # What belonged to a process goes a moment after it: at rest is what stays the same.
+        looks = [None]
+        wait_until(lambda: looks.append(look_at(running)) or looks[-1] == looks[-2], 20, "rest")
+        self.descriptors, self.mappings, self.files = looks[-1]
         self.memory = processes.private_dirty_bytes(running.pid)
 
 
