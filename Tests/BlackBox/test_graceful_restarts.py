@@ -33,10 +33,15 @@ def shared_mappings(pid):
 
 
 def files_of(running):
-    """Names in the server's directory, shared memory with a name, and files left in /tmp."""
-    mine = sorted(os.listdir(running.directory))
-    named = [name for place in ("/dev/shm", "/tmp") for name in os.listdir(place)]
-    return mine, sorted(name for name in named if "plimsoll" in name and "test" not in name)
+    """Names in the server's directories, and of shared memory that has one."""
+    found = [name for _, below, names in os.walk(running.directory) for name in below + names]
+    return sorted(found), sorted(name for name in os.listdir("/dev/shm") if "plimsoll" in name)
+
+
+def look_at(running):
+    time.sleep(0.1)
+    descriptors = kinds(processes.descriptors(running.pid).values())
+    return descriptors, kinds(shared_mappings(running.pid)), files_of(running)
 
 
 class Inventory:
@@ -49,9 +54,10 @@ class Inventory:
             lambda: len(processes.descendants(running.pid)) == WORKERS + 1, 60,
             "no process but the workers and the mold",
         )
-        self.descriptors = kinds(processes.descriptors(running.pid).values())
-        self.mappings = kinds(shared_mappings(running.pid))
-        self.files = files_of(running)
+        # What belonged to a process goes a moment after it: at rest is what stays the same.
+        looks = [None]
+        wait_until(lambda: looks.append(look_at(running)) or looks[-1] == looks[-2], 20, "rest")
+        self.descriptors, self.mappings, self.files = looks[-1]
         self.memory = processes.private_dirty_bytes(running.pid)
 
 
@@ -76,13 +82,15 @@ class Killer:
             self.killed.append(victim)
 
 
-def restart_and_kill(server, count, share):
+def restart_and_kill(server, directory, count, share):
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     choice = random.Random(seed)
+    temporary = directory / "server-0" / "temporary"  # in the server's own directory
+    temporary.mkdir(parents=True)
     running = server(
         "responding:application", "--workers", WORKERS, "--threads", 2, "--keep-alive", "1s",
-        bind="unix",
+        "--temp-dir", temporary, bind="unix", TMPDIR=temporary,
     )
 
     def restart(moments):
@@ -133,16 +141,16 @@ def check_failures(load, killer):
     assert len(load.failures) <= len(killed) * (CLIENTS + 1), [str(one) for one in load.failures]
 
 
-def test_twenty_restarts_with_kills(server):
-    running, killer = restart_and_kill(server, count=20, share=0.15)
+def test_twenty_restarts_with_kills(server, tmp_path):
+    running, killer = restart_and_kill(server, tmp_path, count=20, share=0.15)
     running.stop()
     assert not os.path.exists(running.path)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3000)
-def test_a_thousand_restarts_with_kills(server):
-    running, killer = restart_and_kill(server, count=1000, share=0.15)
+def test_a_thousand_restarts_with_kills(server, tmp_path):
+    running, killer = restart_and_kill(server, tmp_path, count=1000, share=0.15)
     assert len(killer.killed) > 100
     running.stop()
     assert not os.path.exists(running.path)
