@@ -75,7 +75,10 @@ extension Supervisor {
       // Told to go before it served: nothing is wrong with it.
       exit = .finished
       readyForMs = readyForMs ?? 0
-    case (.exited(code: 0), _): exit = .finished
+    case (.exited(code: 0), _):
+      exit = .finished
+      // Told to go in the moment in which it began to serve.
+      if notice.state == .draining { readyForMs = readyForMs ?? 0 }
     case (.exited(code: ExitCode.resources.rawValue), _): exit = .resourceShortage
     case (.exited, _): exit = .failed
     case (.signalled, _): exit = notice.outOfMemory == true ? .resourceShortage : .signaled

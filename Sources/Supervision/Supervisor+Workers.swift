@@ -165,13 +165,21 @@ extension Supervisor {
     switch worker.state {
     case .empty, .condemned: return
     case .draining: _ = worker.link?.send(message)
-    case .ready:
+    case .starting where !mayServe(worker): fallthrough
+    case .forking:
+      kill(worker, because: phase == .stopping ? .stoppedAtOnce : .notNeeded, nowMs: nowMs)
+    case .starting, .ready:
       worker.state = .draining
       worker.deadlineMs = gracefulDeadlineMs(nowMs: nowMs)
       _ = worker.link?.send(message)
-    case .forking, .starting:
-      kill(worker, because: phase == .stopping ? .stoppedAtOnce : .notNeeded, nowMs: nowMs)
     }
+  }
+
+  /// Whether a worker that is starting may have a client's request in hand already: it serves before
+  /// its word of that is read here. One that imports the application itself takes long, so there
+  /// the scoreboard is asked, and it is not waited for.
+  private func mayServe(_ worker: WorkerHandle) -> Bool {
+    settings.preload || settings.loadsInsideRequests || worker.board.isAccepting
   }
 
   /// Kills a worker, with a moment to write its stacks if that explains something.
