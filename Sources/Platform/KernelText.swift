@@ -18,7 +18,8 @@ enum KernelText {
     while count < mostBytes {
       var span = buffer.mutableSpan
       let got = unsafe span.withUnsafeMutableBytes {
-        unsafe Glibc.read(descriptor.number, $0.baseAddress! + count, mostBytes - count)
+        let free = unsafe UnsafeMutableRawBufferPointer(rebasing: $0[count...])
+        return unsafe Glibc.read(descriptor.number, free.baseAddress, free.count)
       }
       if got < 0 && errno == EINTR { continue }
       // ESRCH where the process ended after it was opened, EOPNOTSUPP where pressure is off.

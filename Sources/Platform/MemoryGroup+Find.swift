@@ -9,8 +9,8 @@ extension MemoryGroup {
       mounts: SmallFile.text("/proc/self/mountinfo", mostBytes: 1 << 20) ?? "")
   }
 
-  /// The group that these texts, of /proc/self/cgroup and /proc/self/mountinfo, tell of. `prefix` is
-  /// put in front of every mount point, for tests.
+  /// The group that these texts, of /proc/self/cgroup and /proc/self/mountinfo, tell of. `prefix`
+  /// is put in front of every mount point, for tests.
   static func find(groups: String, mounts: String, prefix: String = "") -> MemoryGroup? {
     guard let (version, path) = place(in: groups) else { return nil }
     for mount in Mount.all(in: mounts) where mount.holds(version) {

@@ -52,8 +52,8 @@ public struct MemoryGroup: Equatable, Sendable {
     self.places = places
   }
 
-  /// A group's path relative to the group that is mounted: empty for that one itself, and also where
-  /// the path lies outside of it, as `/../other` does.
+  /// A group's path relative to the group that is mounted: empty for that one itself, and also
+  /// where the path lies outside of it, as `/../other` does.
   private static func below(_ root: String, _ path: String) -> String {
     if path == "/" || path == "/.." || path.hasPrefix("/../") { return "" }
     if root == "/" { return path }
@@ -116,7 +116,7 @@ public struct MemoryGroup: Equatable, Sendable {
     public var own: Level
   }
 
-  /// Reads all groups that have a limit, and the own; nil where the group is gone. Costs some 25 µs
+  /// Reads all groups that have a limit, and the own; nil where the group is gone. Costs some 35 µs
   /// for each of them. Allocates: paths.
   public func read() -> Reading? {
     guard let own = level(of: places[0]) else { return nil }

@@ -23,8 +23,8 @@ public struct ProcessGlance: Equatable, Sendable {
   }
 
   /// Most bytes that a process made its own since an earlier look. Faults that only map what is in
-  /// memory already count too, so it may have been much less; a huge page is one fault, so growth of
-  /// the resident size counts where it is more.
+  /// memory already count too, so it may have been much less; a huge page is one fault, so growth
+  /// of the resident size counts where it is more.
   public func growthBytes(since earlier: ProcessGlance) -> Int64 {
     let faulted = max(0, faults - earlier.faults).multipliedOrLargest(by: Self.pageBytes)
     return max(faulted, residentBytes - earlier.residentBytes)
@@ -94,7 +94,7 @@ public struct ResidentMemory: Equatable, Sendable {
 
 /// What a process can know of itself after each request.
 public enum OwnMemory {
-  /// Page faults of this process so far (getrusage(2)): a system call of some 0.3 µs. Where the
+  /// Page faults of this process so far (getrusage(2)): a system call of less than 1 µs. Where the
   /// count rose by n, the process made at most n pages its own.
   public static func faults() -> Int64 {
     var usage = rusage()

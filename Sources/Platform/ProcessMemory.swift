@@ -29,8 +29,8 @@ public struct ProcessMemory: Equatable, Sendable {
   public var residentBytes: Int64 { privateBytes + sharedBytes }
 
   /// Looks at a process; nil where it is gone, or where this process may not look into it: that
-  /// takes the same user, or CAP_SYS_PTRACE (ptrace(2), PTRACE_MODE_READ). In a container root often
-  /// lacks it. A process may always look at itself.
+  /// takes the same user, or CAP_SYS_PTRACE (ptrace(2), PTRACE_MODE_READ). In a container root
+  /// often lacks it. A process may always look at itself.
   public static func read(_ pid: Int32) -> ProcessMemory? {
     KernelText.read("/proc/\(pid)/smaps_rollup") { parse($0) }
   }

@@ -119,7 +119,8 @@ extension MemoryBudget {
       case .group:
         "the limit of \(figures.group?.limitBytes.asSize ?? "?") of the control group "
           + "\(figures.group?.path ?? "?")"
-      case .machine: "the \(figures.machine?.availableBytes.asSize ?? "?") that the machine has left"
+      case .machine:
+        "the \(figures.machine?.availableBytes.asSize ?? "?") that the machine has left"
       }
     let starting =
       figures.pendingBytes > 0

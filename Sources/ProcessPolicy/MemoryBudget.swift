@@ -54,8 +54,8 @@ public struct MemoryBudget: Equatable, Sendable {
   public static let machinePercent: Int64 = 75
   /// What stays free below a limit: one part in so many.
   public static let reserveParts: Int64 = 32
-  /// Bounds of what stays free: at least 4 MiB, but no more than a quarter of the limit, and at most
-  /// 256 MiB.
+  /// Bounds of what stays free: at least 4 MiB, but no more than a quarter of the limit, and at
+  /// most 256 MiB.
   public static let leastReserveBytes: Int64 = 4 << 20
   /// See ``leastReserveBytes``.
   public static let mostReserveBytes: Int64 = 256 << 20

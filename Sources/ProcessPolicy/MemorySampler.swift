@@ -2,22 +2,24 @@
 
 /// Decides when the next reading of a process's memory is due, and of which process.
 ///
-/// A reading (smaps_rollup) costs nearly a millisecond, so 150 processes cannot be read each second.
+/// A reading (smaps_rollup) costs nearly a millisecond, so 150 processes cannot be read each
+/// second.
 ///
 /// 1. After a reading that took c of CPU time there is none for c / ``shareMillionths``: whatever a
 ///    reading costs, all of them together take that share of one core, and no more.
 /// 2. A cheap look (``note(slot:growthBytes:)``) says how much a process can have grown since its
 ///    reading. What did not grow is read once in ``unchangedMs`` only.
-/// 3. Readings go in turns to the process that may have grown most, so that a leak is seen soon, and
-///    to the one whose reading is oldest, so that none is forgotten: with n processes that grow,
-///    each is read at least once in 2n readings.
+/// 3. Readings go in turns to the process that may have grown most, so that a leak is seen soon,
+///    and to the one whose reading is oldest, so that none is forgotten: with n processes that
+///    grow, each is read at least once in 2n readings.
 /// 4. One that was never read comes first, in the order of the slots.
 public struct MemorySampler: Equatable, Sendable {
   /// Share of one core, in millionths, unless said otherwise: half a percent. With 0.75 ms for a
   /// reading that is one each 150 ms, and each of 150 that all grow is read every 23 to 45 s. The
   /// cheap look at 150 processes once a second takes another 0.17 %.
   public static let defaultShareMillionths: Int64 = 5_000
-  /// A process that did not grow is read again after this time, ms: what it shares may have changed.
+  /// A process that did not grow is read again after this time, ms: what it shares may have
+  /// changed.
   public static let unchangedMs: Int64 = 60_000
   /// Growth that is worth a reading, bytes: less is within what each reading differs by.
   public static let worthwhileBytes: Int64 = 64 << 10

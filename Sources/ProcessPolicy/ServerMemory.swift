@@ -3,7 +3,8 @@
 /// The memory of the server, part by part. Bytes; none is negative.
 ///
 /// Workers count with what is their own, so that what they share is counted once, in the molds:
-/// such a sum does not depend on when each process was looked at, as one of proportional sizes does.
+/// such a sum does not depend on when each process was looked at, as one of proportional sizes
+/// does.
 public struct ServerMemory: Equatable, Sendable {
   /// The supervisor's own pages.
   public var supervisorBytes: Int64

@@ -17,24 +17,6 @@ import Testing
     #expect(ProcessFiles.listeningInodes(in: "", port: 1).isEmpty)
   }
 
-  @Test func knowsWhereKillsAreCounted() {
-    #expect(
-      OutOfMemoryCounter.candidates("0::/system.slice/site\n").first
-        == "/sys/fs/cgroup/system.slice/site/memory.events")
-    #expect(
-      OutOfMemoryCounter.candidates("4:memory:/site\n0::/\n").first
-        == "/sys/fs/cgroup/memory/site/memory.oom_control")
-    #expect(OutOfMemoryCounter.candidates("").isEmpty)
-  }
-
-  @Test func readsBothFormsOfTheCount() {
-    #expect(OutOfMemoryCounter.count(in: "low 0\noom 3\noom_kill 2\n") == 2)
-    #expect(
-      OutOfMemoryCounter.count(in: "oom_kill_disable 0\nunder_oom 0\noom_kill 5\n") == 5)
-    #expect(OutOfMemoryCounter.count(in: "oom 3\n") == nil)
-    #expect(OutOfMemoryCounter.count(in: nil) == nil)
-  }
-
   @Test func namesSignals() {
     #expect(Signal.name(Signal.terminate) == "SIGTERM")
     #expect(Signal.name(Signal.dumpStacks) == "SIGRTMIN+3")
