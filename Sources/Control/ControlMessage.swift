@@ -29,6 +29,9 @@ public enum ControlMessage: Equatable, Sendable {
   case failed(code: Int32, message: String)
   /// Worker: has served `--max-requests`, or was sent SIGTERM, and drains by itself; replace it.
   case retiring
+  /// Worker: has taken so much more memory since it began to serve, above its allowance, and drains
+  /// by itself; replace it.
+  case outgrown(kibibytes: Int32)
   /// Mold, with `--reload`: this source file changed, came or went.
   case filesChanged(path: String)
 }
@@ -42,7 +45,7 @@ extension ControlMessage {
 
   private enum Tag: UInt8 {
     case fork = 1
-    case drain, stop, reopenLogs, loading, ready, forked, failed, retiring, filesChanged
+    case drain, stop, reopenLogs, loading, ready, forked, failed, retiring, filesChanged, outgrown
     case finish
   }
 
@@ -59,6 +62,7 @@ extension ControlMessage {
     case .forked(let slot, let pid): Self.encode(.forked, [Int32(slot), pid])
     case .failed(let code, let message): Self.encode(.failed, [code], text: message)
     case .retiring: Self.encode(.retiring)
+    case .outgrown(let kibibytes): Self.encode(.outgrown, [kibibytes])
     case .filesChanged(let path): Self.encode(.filesChanged, text: path)
     }
   }
@@ -86,6 +90,9 @@ extension ControlMessage {
       guard let code = Self.number(&rest) else { return nil }
       self = .failed(code: code, message: Self.text(&rest))
     case .retiring: self = .retiring
+    case .outgrown:
+      guard let kibibytes = Self.number(&rest), kibibytes >= 0 else { return nil }
+      self = .outgrown(kibibytes: kibibytes)
     case .filesChanged: self = .filesChanged(path: Self.text(&rest))
     }
     guard rest.isEmpty else { return nil }

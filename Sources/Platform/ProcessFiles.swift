@@ -11,20 +11,6 @@ public enum ProcessFiles {
       .map(String.init)
   }
 
-  /// CPU time that a process has used, in milliseconds; nil where it is gone. Fields 14 and 15 of
-  /// proc_pid_stat(5), in hundredths of a second.
-  public static func cpuMs(of pid: Int32) -> Int64? {
-    guard let stat = SmallFile.text("/proc/\(pid)/stat", mostBytes: 4096),
-      // The second field is in parentheses and may hold anything.
-      let close = stat.lastIndex(of: ")")
-    else { return nil }
-    let fields = stat[close...].split(separator: " ")
-    guard fields.count > 13, let user = Int64(fields[12]), let system = Int64(fields[13]) else {
-      return nil
-    }
-    return (user + system) * 10
-  }
-
   /// The process that listens on a TCP port; nil where it is not visible to this user.
   public static func listener(onPort port: UInt16) -> (pid: Int32, name: String)? {
     var inodes: Set<String> = []

@@ -78,7 +78,7 @@ extension Int64 {
   }
 
   /// `812 B`, `7.5 MB`, `256 MB`: powers of 1024, a digit behind the point below 100.
-  var asSize: String {
+  public var asSize: String {
     let sign = self < 0 ? "-" : ""
     var rest = magnitude
     if rest < 1024 { return "\(sign)\(rest) B" }

@@ -32,6 +32,7 @@ internal import ProcessPolicy
     static let generation = 0
     static let phase = 1
     static let memoryBytes = 2
+    static let allowanceBytes = 3
   }
 
   private enum Header {
@@ -134,6 +135,9 @@ internal import ProcessPolicy
     header(0)[Told.phase] = phase.rawValue
   }
 
+  /// How much more the worker may take than when it began to serve, in bytes; 0: no bound.
+  public func setAllowance(bytes: Int64) { header(0)[Told.allowanceBytes] = bytes }
+
   /// What the worker takes for itself, in bytes, as it was measured.
   public func setMemory(bytes: Int64) { header(0)[Told.memoryBytes] = bytes }
 
@@ -148,6 +152,9 @@ internal import ProcessPolicy
   public var phase: Phase { Phase(rawValue: header(0)[Told.phase]) ?? .open }
   /// What the worker takes for itself, in bytes; 0 before it was measured.
   public var memoryBytes: Int64 { max(0, header(0)[Told.memoryBytes]) }
+  /// How much more the worker may take than when it began to serve, in bytes; 0: no bound.
+  /// Allocates: never.
+  public var allowanceBytes: Int64 { header(0)[Told.allowanceBytes] }
   /// Process id of the worker; 0 before it moved in.
   public var pid: Int32 { Int32(truncatingIfNeeded: header(1)[Header.pid]) }
   /// When the worker moved in, in ms of CLOCK_MONOTONIC.

@@ -206,10 +206,11 @@ extension WorkerServer {
     for position in listeners.indices { take(position, share: rule.overdueShare(acceptLoad)) }
   }
 
-  /// Closes kept-alive connections that have been idle for a while: no handler is free, and their
-  /// clients may find one in another process.
+  /// Closes kept-alive connections that have been idle for a while: no handler is free, others wait
+  /// for one, and their clients may find one in another process.
   private func closeIdleConnections() {
     nextIdleLookMs = nowMs + Self.idleLookMs
+    guard othersWait else { return }
     let latest = nowMs - Self.shortestIdleMs
     table.forEach { index in
       if idleSinceMs(index) <= latest && staysIdle(index) { close(index) }

@@ -1,6 +1,7 @@
 // WorkerServer+Control: what the supervisor and signals ask for. Assembly.
 internal import Control
 internal import Platform
+internal import Scoreboard
 
 extension WorkerServer {
   /// Reads the control channel until it is empty.
@@ -49,6 +50,18 @@ extension WorkerServer {
   func retire() {
     guard drainMode == .none else { return }
     control.send(.retiring)
+    beginDrain(.drain)
+  }
+
+  /// Looks once in a millisecond whether the process has outgrown its allowance; then it asks to be
+  /// replaced and goes.
+  func lookAtGrowth() {
+    growthLookMs = nowMs
+    let allowance = slot.allowanceBytes
+    guard allowance > 0, drainMode == .none, let bytes = growth.excess(over: allowance) else {
+      return
+    }
+    control.send(.outgrown(kibibytes: Int32(clamping: bytes >> 10)))
     beginDrain(.drain)
   }
 

@@ -95,6 +95,7 @@ extension WorkerServer {
         if index < 0 { break }
         expire(index, thread)
       }
+      if nowMs != growthLookMs { lookAtGrowth() }
       if retireAfter != .max && served.load(ordering: .relaxed) >= retireAfter { retire() }
       if rule.lifetimeConnections != .max && rule.isSpent(acceptLoad) { retire() }
       if hasReleases.load(ordering: .relaxed) && !thread.isMonitor {

@@ -339,7 +339,7 @@ extension WorkerServer {
   /// Whether requests wait for a handler here, or connections for a worker that takes them. Without
   /// this those who came first would keep all handlers: their next request is there before anyone
   /// else is taken.
-  private var othersWait: Bool {
+  var othersWait: Bool {
     if slot.waiting > 0 { return true }
     if slot.isAccepting { return false }
     for index in 0..<listenerCount where unsafe SocketIO.isReadable(listenerNumbers[index]) {

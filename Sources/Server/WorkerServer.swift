@@ -65,6 +65,10 @@ internal import Synchronization
   var taken = 0
   /// Connections that only linger before they are closed.
   var lingering = 0
+  /// What the process took since it began to serve.
+  var growth = GrowthGuard()
+  /// When that was last looked at.
+  var growthLookMs: Int64 = 0
   var drainMode = DrainMode.none
   let control: ControlChannel
   var controlIsOpen = true

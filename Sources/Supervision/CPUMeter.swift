@@ -19,7 +19,7 @@ struct CPUMeter {
     lastLookMs = nowMs
     spentMs = 0
     for worker in workers where worker.pid > 0 && worker.state != .empty {
-      guard let used = ProcessFiles.cpuMs(of: worker.pid) else { continue }
+      guard let used = ProcessGlance.read(worker.pid)?.cpuMs else { continue }
       spentMs += max(0, used - worker.cpuMs)
       worker.cpuMs = used
     }

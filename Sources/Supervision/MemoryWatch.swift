@@ -84,7 +84,31 @@ struct MemoryWatch {
       }
       if groupNow != nil { measuredMs = nowMs }
     }
-    server.workersBytes = workers.reduce(0) { $0 + ($1.state == .empty ? 0 : $1.memoryBytes ?? 0) }
+    server.workersBytes = workers.reduce(0) {
+      $0 + ($1.state == .empty ? 0 : bytes(of: $1) ?? 0)
+    }
+    setAllowances(workers)
+  }
+
+  /// What a worker takes: as measured, or, before its turn to be measured has come, what the others
+  /// took at first.
+  func bytes(of worker: WorkerHandle) -> Int64? {
+    if let measured = worker.memoryBytes { return measured }
+    return worker.state == .ready && freshBytes > 0 ? freshBytes : nil
+  }
+
+  /// Least growth that every worker may have, bytes.
+  static let leastAllowanceBytes: Int64 = 4 << 20
+
+  /// Half of the room is for growth, in equal parts: what leaks is replaced long before the line.
+  private func setAllowances(_ workers: [WorkerHandle]) {
+    let ready = workers.count { $0.state == .ready }
+    guard ready > 0 else { return }
+    let part = max(0, budget.room(view.figures).bytes) / Int64(2 * ready)
+    let allowance = max(part, expectedBytes, Self.leastAllowanceBytes)
+    for worker in workers where worker.state == .ready {
+      worker.board.setAllowance(bytes: allowance)
+    }
   }
 
   private mutating func glance(at worker: WorkerHandle) {

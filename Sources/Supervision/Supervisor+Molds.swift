@@ -108,7 +108,7 @@ extension Supervisor {
     case .failed(let code, let message): mold.failure = (code, message)
     case .filesChanged(let path):
       if mold === servingMold { restart(because: "\(path) changed", nowMs: nowMs) }
-    case .fork, .drain, .finish, .stop, .reopenLogs, .retiring: break
+    case .fork, .drain, .finish, .stop, .reopenLogs, .retiring, .outgrown: break
     }
   }
 

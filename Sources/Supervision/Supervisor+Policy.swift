@@ -22,7 +22,9 @@ extension Supervisor {
     }
     var tick = PolicyTick(
       nowMs: nowMs, generation: mold.generation, reaped: reaped,
-      processes: workers.filter { $0.state != .empty }.map { $0.snapshot(settings) },
+      processes: workers.filter { $0.state != .empty }.map {
+        $0.snapshot(settings, memoryBytes: memory.bytes(of: $0))
+      },
       usableCores: usableCores)
     tick.waitingConnections =
       backlog + workers.reduce(0) { $0 + ($1.state == .empty ? 0 : $1.board.waiting) }
@@ -89,7 +91,7 @@ extension Supervisor {
 
 extension WorkerHandle {
   /// The worker as the policy sees it.
-  func snapshot(_ settings: ServerSettings) -> ProcessSnapshot {
+  func snapshot(_ settings: ServerSettings, memoryBytes: Int64?) -> ProcessSnapshot {
     let isReady = state == .ready
     let busy = isReady ? board.busyThreads : 0
     let processState: ProcessState

@@ -101,6 +101,17 @@ extension Supervisor {
         .info, "\(worker.name) (pid \(worker.pid)) retires and is replaced: \(reason)")
       worker.state = .draining
       worker.deadlineMs = gracefulDeadlineMs(nowMs: nowMs)
+    case .outgrown(let kibibytes):
+      guard worker.state == .ready else { return }
+      let grown = Int64(kibibytes) << 10
+      ErrorLog.write(
+        .warn,
+        "\(worker.name) (pid \(worker.pid)) took \(grown.asSize) more memory since it began to "
+          + "serve, of \(worker.board.allowanceBytes.asSize) that it may; it is replaced after the "
+          + "\(worker.board.requestsServed) requests it has answered and those in hand: look for a "
+          + "leak if this goes on")
+      worker.state = .draining
+      worker.deadlineMs = gracefulDeadlineMs(nowMs: nowMs)
     case .failed(let code, let message):
       guard !hasServed else {
         if let nextMold, nextMold.generation == worker.generation {

@@ -125,9 +125,13 @@ def test_event_closes_idle_connections_when_all_threads_are_busy(server, gate):
         busy = stack.enter_context(running.connect())
         busy.send(request_bytes(target=f"/gate?path={held.path}"))
         held.wait_for_visitor()
+        # Somebody waits for a handler: room is made.
+        late = stack.enter_context(running.connect())
+        late.send(request_bytes(target=PID))
         idle.expect_end()
         held.open()
         assert busy.read_response().body == b"passed"
+        assert late.read_response().status == 200
         # One that has had no answer yet is not idle.
         assert unused.request(target=PID).status == 200
 
