@@ -38,6 +38,14 @@ public enum MoldScript {
     return messages(function.call(requests, gil), gil)
   }
 
+  /// Moves the code that warming found to write to itself onto few pages.
+  static func gatherCode(
+    _ requests: borrowing PythonReference, _ gil: borrowing GIL
+  ) -> [Message] {
+    guard let function = function("gather_code", gil) else { return [] }
+    return messages(function.call(requests, gil), gil)
+  }
+
   @discardableResult
   private static func call(_ name: StaticString, _ gil: borrowing GIL) -> [Message] {
     guard let function = function(name, gil) else { return [] }
