@@ -36,6 +36,14 @@ extension MoldScript {
         """Returns true if automatic garbage collection is enabled."""
         return wanted if loading else is_enabled_now()
 
+    def add_hooks_module():
+        """The module `plimsoll`, which lies beside the extension, for applications to import."""
+        spec = getattr(sys.modules.get('_plimsoll'), '__spec__', None)
+        place = os.path.join(os.path.dirname(getattr(spec, 'origin', None) or ''), 'python')
+        if os.path.isdir(place) and place not in sys.path:
+            # Last: a module or package of the application's comes first.
+            sys.path.append(place)
+
     def begin_loading():
         global loading, wanted
         if loading:
