@@ -1,4 +1,7 @@
-"""The memory that Plimsoll itself takes: supervisor, extension, idle connections."""
+"""The memory that Plimsoll itself takes: supervisor, extension, idle connections.
+
+Run as a program it prints what one more worker costs, measure by measure: see worker_cost.py.
+"""
 
 import os
 import resource
@@ -6,11 +9,13 @@ import select
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 import processes
+import worker_cost
 from servers import (
     PYTHON, ROOT, CannotStart, Contender, Place, Running, free_port, plimsoll_command,
 )
@@ -135,3 +140,7 @@ def _request_all(connections):
             if answer.endswith(b"Hello, world!\n"):
                 poll.unregister(number)
                 del waiting[number]
+
+
+if __name__ == "__main__":
+    worker_cost.main(sys.argv[1:])

@@ -16,15 +16,16 @@ SITE = ROOT / "examples" / "django-site"
 REQUESTS = 200
 FEW, MANY = 2, 20
 
-# Measures taken before the fork, each with those above it. `--no-preload` is none of them.
+# Measures taken before the fork, by the names that MoldPreparation knows, each row with those of
+# the row above it.
 LADDER = [
-    ("each imports it", ["--no-preload"], ""),
+    ("each imports the application", ["--no-preload"], ""),
     ("forked after the import", [], "none"),
     ("+ frozen", [], "freeze"),
     ("+ warmed", ["--warm"], "freeze,warm"),
     ("+ immortal", ["--warm"], "freeze,warm,immortal"),
     ("+ sealed", ["--warm"], "freeze,warm,immortal,seal"),
-    ("all", ["--warm"], "all"),
+    ("+ code gathered (all)", ["--warm"], "all"),
 ]
 
 VIEWS = {

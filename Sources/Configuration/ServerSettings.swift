@@ -34,6 +34,8 @@ public struct ServerSettings: Equatable, Sendable {
   public var warmRequests: [String] = []
   /// Whether objects that exist before the fork are made immortal.
   public var immortal = true
+  /// Whether code that the warm requests run is moved together.
+  public var gatherCode = true
 
   // MARK: where
 

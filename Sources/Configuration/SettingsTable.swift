@@ -72,6 +72,12 @@ public enum SettingsTable {
         + "newer): they are never finalised in a worker.",
       reason: "Counting them would copy most of the shared memory into every worker."),
     SettingDefinition(
+      "gather-code", .flag(\.gatherCode), "", in: .application,
+      help: "Give the code that the warm requests run new places side by side. Left out where a "
+        + "debugger, profiler or coverage tool watches.",
+      reason: "CPython counts inside of code objects while they run, so that each would cost a "
+        + "worker a page of its own."),
+    SettingDefinition(
       "reload", .flag(\.reload), "", in: .application,
       help: "Restart when a source file of the application changes; for development.",
       reason: "Watching files costs time, and half an upload must not go live."),

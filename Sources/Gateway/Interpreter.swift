@@ -25,6 +25,7 @@ public enum Interpreter {
       }
     }
     PyErr_Clear()
+    MoldScript.addHooksModule(gil)
   }
 
   /// Collects garbage, whether or not collections are turned off.

@@ -24,9 +24,12 @@ final class LazyLoader {
   /// Loads the application; nil where that fails, which is then in the error log.
   func load(_ handler: HandlerThread, _ gil: borrowing GIL) -> PythonObject? {
     do {
-      return unsafe try ApplicationLoader.callable(
-        settings: settings, pathIsPrepared: &pathIsPrepared, gil
-      ).release()
+      let callable = try ApplicationLoader.callable(
+        settings: settings, pathIsPrepared: &pathIsPrepared, gil)
+      for message in MoldScript.startWorker(gil) {
+        handler.waiting { ErrorLog.write(message.kind == .error ? .error : .warn, message.text) }
+      }
+      return unsafe callable.release()
     } catch {
       let text = error.traceback.isEmpty ? error.message : "\(error.message)\n\(error.traceback)"
       // Standard error may be a pipe that nobody reads.

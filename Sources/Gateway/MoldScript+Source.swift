@@ -36,6 +36,14 @@ extension MoldScript {
         """Returns true if automatic garbage collection is enabled."""
         return wanted if loading else is_enabled_now()
 
+    def add_hooks_module():
+        """The module `plimsoll`, which lies beside the extension, for applications to import."""
+        spec = getattr(sys.modules.get('_plimsoll'), '__spec__', None)
+        place = os.path.join(os.path.dirname(getattr(spec, 'origin', None) or ''), 'python')
+        if os.path.isdir(place) and place not in sys.path:
+            # Last: a module or package of the application's comes first.
+            sys.path.append(place)
+
     def begin_loading():
         global loading, wanted
         if loading:
@@ -123,44 +131,117 @@ extension MoldScript {
     class OutOfTime(BaseException):
         pass
 
-    def warm(plan):
-        """plan: the callable, the environ all requests share, host, requests as lists of str."""
+    def warm(plan, finds_counting=True):
+        """Replays every request; plan: the callable, the environ that all requests share, server
+        name, port and Host field, and the requests as lists of str."""
         application, template, host, requests = plan
-        targets = [(request, None) for request in requests]
+        targets = [(' '.join(request[:2]), replay, (application, template, host, request))
+                   for request in requests]
         for found in hooks('warm_targets'):
             if callable(found):
-                targets.append((None, found))
+                targets.append((title(found), call, (found,)))
             else:
-                targets.append((['GET', str(found)], None))
+                targets.append((f'GET {found}', replay, (application, template, host,
+                                                         ['GET', str(found)])))
         if not targets:
             return []
-        messages = []
         import signal
+        messages, done = [], 0
+        name = targets[0][0]
         def ring(number, frame):
             raise OutOfTime()
-        before = signal.signal(signal.SIGALRM, ring)
-        end = time.monotonic() + MOST_WARM_SECONDS
+        handler = signal.signal(signal.SIGALRM, ring)
         signal.setitimer(signal.ITIMER_REAL, MOST_WARM_SECONDS)
-        done = 0
         try:
-            for request, function in targets:
-                name = title(function) if function else ' '.join(request[:2])
-                for _ in range(REPEATS):
-                    problem = replay(application, template, host, request, name) \
-                        if request else call(function, name)
-                    if problem:
-                        messages.append(problem)
-                        break
+            for target in list(targets):
+                name, run, arguments = target
+                problem = run(name, *arguments)
+                if problem:
+                    messages.append(problem)
+                    targets.remove(target)
+            # The first round has loaded what is loaded late.
+            before = state_of_code() if finds_counting else None
+            for name, run, arguments in targets:
+                for _ in range(REPEATS - 1):
+                    run(name, *arguments)
                 done += 1
+            if before:
+                note_counting(before)
         except OutOfTime:
             messages.append(f'Wwarming was stopped in {name} after {MOST_WARM_SECONDS} s, with '
-                            f'{done} of {len(targets)} done; workers share what was warmed so far')
+                            f'{done} requests done; workers share what was warmed so far')
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+            signal.signal(signal.SIGALRM, handler)
         return messages
 
-    def call(function, name):
+    def gather_code(plan):
+        """Moves the code that counts, and warms it again: new code objects have learnt nothing."""
+        if not counting:
+            return []
+        count = gather()
+        warm(plan, False)
+        return [f'Nmold: {count} code objects lie together']
+
+    # Code that counts.
+    #
+    # Since 3.11 an instruction that could not be specialised counts the runs to its next attempt,
+    # inside the code object. So code that runs is written to in every worker, and it lies scattered
+    # among all that its module made. Code found to count gets new code objects, made one after the
+    # other, so that few pages hold all of it. Functions and classes stay what they are.
+
+    counting = {}
+
+    def code_of_functions():
+        """Every code object that a function has, or that is inside of such a one."""
+        found = {}
+        waiting = [one.__code__ for one in gc.get_objects() if type(one) is types.FunctionType]
+        while waiting:
+            code = waiting.pop()
+            if id(code) not in found and code.co_filename != '<plimsoll>':
+                found[id(code)] = code
+                waiting += [one for one in code.co_consts if type(one) is types.CodeType]
+        return found
+
+    def is_watched():
+        """Whether a debugger, profiler or coverage tool may have noted code objects."""
+        tool = getattr(getattr(sys, 'monitoring', None), 'get_tool', lambda number: None)
+        return bool(sys.gettrace() or sys.getprofile() or any(tool(number) for number in range(6)))
+
+    def state_of_code():
+        """What all code objects hold at present; nothing where they had better be left alone."""
+        if is_watched() or not hasattr(types.CodeType, '_co_code_adaptive'):
+            return {}
+        return {key: hash(code._co_code_adaptive) for key, code in code_of_functions().items()}
+
+    def note_counting(before):
+        for key, code in code_of_functions().items():
+            if before.get(key) != hash(code._co_code_adaptive):
+                counting[key] = code
+
+    def gather():
+        """Moves the code found to count."""
+        moved = {}
+        def concerns(one):
+            # Code that does not count may make functions whose code does.
+            return type(one) is types.CodeType and (
+                id(one) in counting or any(concerns(inner) for inner in one.co_consts))
+        def move(code):
+            new = moved.get(id(code))
+            if new is None:
+                constants = code.co_consts
+                if any(concerns(one) for one in constants):
+                    constants = tuple([move(one) if concerns(one) else one for one in constants])
+                new = moved[id(code)] = code.replace(co_consts=constants)
+            return new
+        for function in gc.get_objects():
+            if type(function) is types.FunctionType and concerns(function.__code__):
+                function.__code__ = move(function.__code__)
+        count = len(moved)
+        counting.clear()
+        return count
+
+    def call(name, function):
         try:
             function()
         except OutOfTime:
@@ -169,7 +250,7 @@ extension MoldScript {
             what, trace = last_error()
             return f'Wwarming with {name} raised {what}; the server starts without it'
 
-    def replay(application, template, host, request, name):
+    def replay(name, application, template, host, request):
         """One request. Returns what was wrong with it, as a message, or None."""
         from urllib.parse import unquote_to_bytes
         method, target, *fields = request

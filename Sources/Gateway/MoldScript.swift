@@ -17,6 +17,9 @@ public enum MoldScript {
     public let text: String
   }
 
+  /// Puts the module `plimsoll`, which applications may import, at the end of `sys.path`.
+  static func addHooksModule(_ gil: borrowing GIL) { call("add_hooks_module", gil) }
+
   /// Turns the collector off until ``endLoading(_:)``, whatever the application asks for meanwhile;
   /// most of what an import makes stays for ever, and is gone through again and again.
   static func beginLoading(_ gil: borrowing GIL) { call("begin_loading", gil) }
@@ -35,6 +38,14 @@ public enum MoldScript {
     _ requests: borrowing PythonReference, _ gil: borrowing GIL
   ) -> [Message] {
     guard let function = function("warm", gil) else { return [] }
+    return messages(function.call(requests, gil), gil)
+  }
+
+  /// Moves the code that warming found to write to itself onto few pages.
+  static func gatherCode(
+    _ requests: borrowing PythonReference, _ gil: borrowing GIL
+  ) -> [Message] {
+    guard let function = function("gather_code", gil) else { return [] }
     return messages(function.call(requests, gil), gil)
   }
 

@@ -15,6 +15,17 @@ extension WSGIApplication {
     return MoldScript.warm(plan, gil)
   }
 
+  /// Gives code that ran in ``warm(settings:_:)``, and that CPython writes to whenever it runs, new
+  /// places side by side; otherwise each piece would cost a worker a page. Called after
+  /// ``AllocatorSeal/seal(_:)``, lest it goes into the holes.
+  public func gatherCode(settings: ServerSettings, _ gil: borrowing GIL) -> [MoldScript.Message] {
+    guard let plan = plan(settings, gil) else {
+      PyErr_Print()
+      return []
+    }
+    return MoldScript.gatherCode(plan, gil)
+  }
+
   private func plan(_ settings: ServerSettings, _ gil: borrowing GIL) -> PythonReference? {
     guard let callable = unsafe callable, let plan = unsafe PythonReference(owning: PyList_New(0)),
       unsafe PyList_Append(plan.object, callable) == 0,

@@ -12,11 +12,12 @@ struct MoldPreparation {
     static let immortal = Measures(rawValue: 2)
     static let seal = Measures(rawValue: 4)
     static let warm = Measures(rawValue: 8)
-    static let all: Measures = [.freeze, .immortal, .seal, .warm]
+    static let gather = Measures(rawValue: 16)
+    static let all: Measures = [.freeze, .immortal, .seal, .warm, .gather]
 
     private static let names: [(String, Measures)] = [
       ("freeze", .freeze), ("immortal", .immortal), ("seal", .seal), ("warm", .warm),
-      ("all", .all),
+      ("gather", .gather), ("all", .all),
     ]
 
     /// The measures named in the variable `PLIMSOLL_MOLD` of the environment, all without it.
@@ -37,6 +38,11 @@ struct MoldPreparation {
   /// Makes the mold ready to be forked.
   func run(_ application: WSGIApplication, _ gil: borrowing GIL) {
     if measures.contains(.warm) { Self.log(application.warm(settings: settings, gil)) }
+    if settings.gatherCode && measures.contains(.gather) {
+      Interpreter.collectGarbage(gil)
+      seal(gil)
+      Self.log(application.gatherCode(settings: settings, gil))
+    }
     Self.log(MoldScript.prepareFork(gil))
     Interpreter.collectGarbage(gil)
     if settings.immortal && measures.contains(.immortal) { makeImmortal(gil) }
