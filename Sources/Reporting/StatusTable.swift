@@ -93,7 +93,9 @@ public enum StatusTable {
   }
 
   private static func workers(_ status: ServerStatus) -> String {
-    var rows = [["SLOT", "PID", "GEN", "PHASE", "BUSY", "CONNS", "REQUESTS", "MEMORY", "CPU", "AGE"]]
+    var rows = [
+      ["SLOT", "PID", "GEN", "PHASE", "BUSY", "CONNS", "REQUESTS", "MEMORY", "CPU", "AGE"]
+    ]
     for worker in status.workers.prefix(mostRows) {
       let phase = worker.phase == .idleCleanup ? "idle cleanup" : worker.phase.rawValue
       rows.append([

@@ -16,7 +16,7 @@ struct MemoryWatch {
   /// Time between two readings of supervisor and mold, ms.
   static let baseMs: Int64 = 10_000
   /// Least time between two readings of the control group, ms.
-  static let groupMs: Int64 = 50
+  static let groupMs: Int64 = 10
 
   let budget: MemoryBudget
   private let group = MemoryGroup.find()
@@ -32,6 +32,8 @@ struct MemoryWatch {
   private var lastGroupMs = -groupMs
   private var moldPid: Int32 = 0
   private var hasWarnedOfMisfit = false
+  /// How much more each worker may take than when it began to serve, by the latest figures.
+  private(set) var allowanceBytes = leastAllowanceBytes
 
   /// Knows the budget that was decided, and has measured nothing.
   ///
@@ -75,15 +77,20 @@ struct MemoryWatch {
     while let slot = sampler.next(nowMs: nowMs), workers.indices.contains(slot) {
       read(workers[slot], nowMs: nowMs)
     }
-    if nowMs - lastGroupMs >= Self.groupMs {
-      lastGroupMs = nowMs
-      groupNow = group?.read()?.tightest.flatMap { level in
-        level.limitBytes.map {
-          MemoryBudget.Group(path: level.path, limitBytes: $0, usedBytes: level.heldBytes)
-        }
+    lookAtGroup(workers, nowMs: nowMs)
+  }
+
+  /// What the control group counts is exact and costs 50 µs, so it is read before every decision, but
+  /// not more often than each 10 ms.
+  mutating func lookAtGroup(_ workers: [WorkerHandle], nowMs: Int64) {
+    guard nowMs - lastGroupMs >= Self.groupMs else { return }
+    lastGroupMs = nowMs
+    groupNow = group?.read()?.tightest.flatMap { level in
+      level.limitBytes.map {
+        MemoryBudget.Group(path: level.path, limitBytes: $0, usedBytes: level.heldBytes)
       }
-      if groupNow != nil { measuredMs = nowMs }
     }
+    if groupNow != nil { measuredMs = nowMs }
     server.workersBytes = workers.reduce(0) {
       $0 + ($1.state == .empty ? 0 : bytes(of: $1) ?? 0)
     }
@@ -101,13 +108,13 @@ struct MemoryWatch {
   static let leastAllowanceBytes: Int64 = 4 << 20
 
   /// Half of the room is for growth, in equal parts: what leaks is replaced long before the line.
-  private func setAllowances(_ workers: [WorkerHandle]) {
-    let ready = workers.count { $0.state == .ready }
-    guard ready > 0 else { return }
-    let part = max(0, budget.room(view.figures).bytes) / Int64(2 * ready)
-    let allowance = max(part, expectedBytes, Self.leastAllowanceBytes)
-    for worker in workers where worker.state == .ready {
-      worker.board.setAllowance(bytes: allowance)
+  private mutating func setAllowances(_ workers: [WorkerHandle]) {
+    let staying = workers.count { $0.state.isCapacity }
+    let part = max(0, budget.room(view.figures).bytes) / Int64(2 * max(1, staying))
+    // Not what is expected of a worker: where all of them leak, much is expected.
+    allowanceBytes = max(part, Self.leastAllowanceBytes)
+    for worker in workers where worker.state.isCapacity {
+      worker.board.setAllowance(bytes: allowanceBytes)
     }
   }
 

@@ -20,6 +20,7 @@ extension Supervisor {
       memory.look(at: workers, molds: molds, nowMs: nowMs)
       if let sentence = memory.misfit() { ErrorLog.write(.warn, sentence) }
     }
+    memory.lookAtGroup(workers, nowMs: nowMs)
     var tick = PolicyTick(
       nowMs: nowMs, generation: mold.generation, reaped: reaped,
       processes: workers.filter { $0.state != .empty }.map {

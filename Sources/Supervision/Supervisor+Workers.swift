@@ -16,6 +16,7 @@ extension Supervisor {
       worker.beginFork(
         generation: mold.generation, link: ChildLink(owning: pair.near), nowMs: nowMs,
         deadlineMs: nowMs + settings.startupTimeoutMs)
+      worker.board.setAllowance(bytes: memory.allowanceBytes)
       let sent = moldLink.send(.fork(slot: worker.slot), descriptors: [pair.far])
       pair.closeFar()
       // A full queue: the mold is behind. A closed one: its death is on its way here.
@@ -104,8 +105,11 @@ extension Supervisor {
     case .outgrown(let kibibytes):
       guard worker.state == .ready else { return }
       let grown = Int64(kibibytes) << 10
+      // A leak replaces many workers: one line in a while says it, the rest is for those who look.
+      let isNews = nowMs - lastGrowthNoticeMs >= Self.growthNoticeMs
+      if isNews { lastGrowthNoticeMs = nowMs }
       ErrorLog.write(
-        .warn,
+        isNews ? .warn : .info,
         "\(worker.name) (pid \(worker.pid)) took \(grown.asSize) more memory since it began to "
           + "serve, of \(worker.board.allowanceBytes.asSize) that it may; it is replaced after the "
           + "\(worker.board.requestsServed) requests it has answered and those in hand: look for a "

@@ -27,6 +27,8 @@ public final class Supervisor {
   /// Deaths before the first worker of the first generation was ready, after which the server
   /// gives up.
   static let mostFirstDeaths = 5
+  /// Least time between two warnings that a worker has outgrown its allowance.
+  static let growthNoticeMs: Int64 = 10_000
   /// Deaths of trial workers after which a new version is given up.
   static let mostTrialDeaths = 3
 
@@ -77,6 +79,7 @@ public final class Supervisor {
   var backlog = 0
   var cpuMeter = CPUMeter()
   var memory: MemoryWatch
+  var lastGrowthNoticeMs = Int64.min / 2
   let usableCores = UsableCPUs.count
   var outOfMemoryKills: Int?
   var nextWatchMs: Int64 = 0
