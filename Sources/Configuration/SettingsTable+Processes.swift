@@ -43,8 +43,8 @@ extension SettingsTable {
     SettingDefinition(
       "memory", directive: "MemoryBudget", .largeSize(\.memoryBudgetBytes, 0...(1 << 50)), "SIZE",
       in: .processes,
-      help: "Memory that the whole server may take; loadline starts no worker that does not fit. 0: "
-        + "the limit of the control group, else a share of what the machine has available.",
+      help: "Memory that the whole server may take; loadline starts no worker that does not fit. "
+        + "0: the limit of the control group, else a share of what the machine has available.",
       defaultNote: "decided at the start, and told",
       reason: "Nobody has to guess a number of processes."),
     SettingDefinition(

@@ -59,7 +59,8 @@ extension MoldScript {
             return
         loading = False
         # Only our own are taken back: somebody else may have replaced them since.
-        for name, ours, theirs in (('enable', enable, enable_now), ('disable', disable, disable_now),
+        for name, ours, theirs in (('enable', enable, enable_now),
+                                   ('disable', disable, disable_now),
                                    ('isenabled', isenabled, is_enabled_now)):
             if getattr(gc, name) is ours:
                 setattr(gc, name, theirs)
@@ -289,11 +290,13 @@ extension MoldScript {
             return (f'Wthe warm request {name} was answered with 400; if the application checks '
                     f'the Host field, name a host it accepts: --warm "{name}; Host: example.org"')
         if not code.isdigit() or code >= '500':
-            return f'Wthe warm request {name} was answered with {code}; the server starts without it'
+            return (f'Wthe warm request {name} was answered with {code}; '
+                    'the server starts without it')
 
     module = types.ModuleType('_plimsoll_mold')
     module.__dict__.update(
-        (name, value) for name, value in list(globals().items()) if isinstance(value, types.FunctionType))
+        (name, value) for name, value in list(globals().items())
+        if isinstance(value, types.FunctionType))
     sys.modules['_plimsoll_mold'] = module
     """#
 }

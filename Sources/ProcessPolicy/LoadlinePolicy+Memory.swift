@@ -13,7 +13,8 @@ extension LoadlinePolicy {
   public static let refreshEveryMs: Int64 = 1_000
 
   /// Processes that the memory admits now: what is measured, what those that are there will still
-  /// take, and the new ones fit into the budget. One where there is none at all: somebody must serve.
+  /// take, and the new ones fit into the budget. One where there is none at all: somebody must
+  /// serve.
   func admitted(_ tick: PolicyTick) -> Int {
     guard let memory = tick.memory else { return .max }
     let staying = tick.occupied.filter { !$0.state.isLeaving }
@@ -77,8 +78,8 @@ extension LoadlinePolicy {
     else { return [] }
     state.refreshedMs = tick.nowMs
     let text =
-      "the idle process in slot \(dirty.slot) takes \((dirty.memoryBytes ?? 0).asSize), a fresh one "
-      + "\(memory.freshWorkerBytes.asSize): it is replaced"
+      "the idle process in slot \(dirty.slot) takes \((dirty.memoryBytes ?? 0).asSize), a fresh "
+      + "one \(memory.freshWorkerBytes.asSize): it is replaced"
     return [.log(PolicyMessage(.info, text)), .endGracefully(slot: dirty.slot)]
   }
 

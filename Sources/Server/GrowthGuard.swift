@@ -21,8 +21,8 @@ struct GrowthGuard {
     nextFaults = OwnMemory.faults() + Self.leastStepBytes / ProcessGlance.pageBytes
   }
 
-  /// How much the process has grown, in bytes, where that is more than `allowanceBytes`; nil where it
-  /// is not. Allocates: never, unless there is reason to look properly.
+  /// How much the process has grown, in bytes, where that is more than `allowanceBytes`; nil where
+  /// it is not. Allocates: never, unless there is reason to look properly.
   mutating func excess(over allowanceBytes: Int64) -> Int64? {
     let faults = OwnMemory.faults()
     guard faults >= nextFaults, let now = ResidentMemory.read(Process.id) else { return nil }

@@ -80,8 +80,8 @@ struct MemoryWatch {
     lookAtGroup(workers, nowMs: nowMs)
   }
 
-  /// What the control group counts is exact and costs 50 µs, so it is read before every decision, but
-  /// not more often than each 10 ms.
+  /// What the control group counts is exact and costs 50 µs, so it is read before every decision,
+  /// but not more often than each 10 ms.
   mutating func lookAtGroup(_ workers: [WorkerHandle], nowMs: Int64) {
     guard nowMs - lastGroupMs >= Self.groupMs else { return }
     lastGroupMs = nowMs

@@ -190,9 +190,9 @@ extension Supervisor {
     }
   }
 
-  /// Whether a worker that is starting may have a client's request in hand already: it serves before
-  /// its word of that is read here. One that imports the application itself takes long, so there
-  /// the scoreboard is asked, and it is not waited for.
+  /// Whether a worker that is starting may have a client's request in hand already: it serves
+  /// before its word of that is read here. One that imports the application itself takes long, so
+  /// there the scoreboard is asked, and it is not waited for.
   private func mayServe(_ worker: WorkerHandle) -> Bool {
     settings.preload || settings.loadsInsideRequests || worker.board.isAccepting
   }

@@ -61,6 +61,9 @@ import Testing
     (settings.minSpareThreads, settings.maxSpareThreads, settings.threadLimit) = (3, 4, 5)
     (settings.serverLimit, settings.maxRequestWorkers) = (6, 7)
     settings.asyncRequestWorkerFactorThousandths = 1005
+    settings.memoryBudgetBytes = 1 << 28
+    (settings.immortal, settings.gatherCode) = (false, false)
+    settings.warmRequests = ["/a", "POST /b; X: y, z"]
     (settings.statusPath, settings.statusAccess) = ("/status", "all")
     (settings.maxRequests, settings.maxRequestsJitter) = (10, 11)
     (settings.limitRequestLine, settings.limitRequestFieldSize) = (100, 101)

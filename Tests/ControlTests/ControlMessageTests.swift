@@ -8,6 +8,7 @@ import Testing
     .loading(python: "3.13.1"),
     .ready, .forked(slot: 3, pid: 1), .forked(slot: 3, pid: .max),
     .failed(code: 3, message: "Grüße"), .failed(code: -1, message: ""), .retiring,
+    .outgrown(kibibytes: 0), .outgrown(kibibytes: 70_000),
     .filesChanged(path: "/srv/app.py"),
   ]
 

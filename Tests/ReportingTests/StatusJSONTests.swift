@@ -16,7 +16,7 @@ import Testing
       root.keys.sorted() == [
         "busy_handlers", "bytes_per_request", "bytes_per_second", "connections", "cpu_ms",
         "cpu_percent", "deaths", "forks", "format", "generation", "graceful_handlers",
-        "idle_handlers", "load", "mpm", "ms_per_request", "now_seconds", "policy",
+        "idle_handlers", "load", "memory", "mpm", "ms_per_request", "now_seconds", "policy",
         "requests_per_second", "scoreboard", "serving_since_seconds", "slots", "software",
         "started_seconds", "stopping_workers", "supervisor_pid", "threads_per_worker", "title",
         "totals", "uptime_seconds", "workers", "workers_most",
@@ -25,7 +25,7 @@ import Testing
     #expect(
       workers[0].keys.sorted() == [
         "accepting", "age_ms", "connections", "cpu_ms", "generation", "handler_count", "handlers",
-        "phase", "pid", "slot", "totals",
+        "memory_bytes", "phase", "pid", "slot", "totals",
       ])
     let handlers = try #require(workers[0]["handlers"] as? [[String: Any]])
     #expect(

@@ -19,9 +19,9 @@ import Testing
           _ waits for a request   W runs the application or sends   G finishes, then ends
           . open slot, no process
 
-          SLOT   PID  GEN  PHASE     BUSY  CONNS  REQUESTS   CPU        AGE
-             0  5000    2  serving    1/2      7         0  0 ms  1 min 1 s
-             2  5001    2  draining   2/2      0         0  0 ms  1 min 1 s
+          SLOT   PID  GEN  PHASE     BUSY  CONNS  REQUESTS  MEMORY   CPU        AGE
+             0  5000    2  serving    1/2      7         0       –  0 ms  1 min 1 s
+             2  5001    2  draining   2/2      0         0       –  0 ms  1 min 1 s
 
               PID  BEGAN  LAST TOOK  CLIENT     HOST         REQUEST
           W  5000  1.5 s       7 ms  127.0.0.1  example.org  GET /long HTTP/1.1

@@ -71,6 +71,29 @@ import Testing
     #expect(after.slots[0] == nil)
   }
 
+  @Test func tellsTheMemory() throws {
+    let board = try board(slots: 1, threads: 1)
+    #expect(board.status().memory == nil)
+    var memory = ServerStatus.Memory()
+    memory.budgetBytes = 256 << 20
+    memory.usedBytes = 200 << 20
+    memory.supervisorBytes = 1
+    memory.moldBytes = 2
+    memory.workerBytes = 3
+    memory.freshWorkerBytes = 4
+    memory.capacity = 5
+    for binding in [BindingLimit.demand, .processes, .memory, .cpu, .failures] {
+      memory.binding = binding
+      board.facts.memory = memory
+      #expect(board.status().memory == memory)
+    }
+    board[0].clear(generation: 1, phase: .serving)
+    board[0].setMemory(bytes: 77)
+    board[0].setAllowance(bytes: 88)
+    #expect(board.status().slots[0]?.memoryBytes == 77)
+    #expect(board[0].allowanceBytes == 88)
+  }
+
   /// The application's process can write what it likes there.
   @Test func survivesGarbage() throws {
     let memory = try Scoreboard.makeDescriptor(slots: 2, threads: 2)
