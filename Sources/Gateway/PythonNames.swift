@@ -12,7 +12,8 @@ struct PythonNames: ~Copyable {
         owning: Py_CompileString(source.characters, file.characters, Py_file_input)),
       let builtins = unsafe PyEval_GetBuiltins(),
       unsafe PyDict_SetItemString(names.object, "__builtins__", builtins) == 0,
-      unsafe PythonReference(owning: PyEval_EvalCode(code.object, names.object, names.object)) != nil
+      unsafe PythonReference(owning: PyEval_EvalCode(code.object, names.object, names.object))
+        != nil
     else {
       PyErr_Print()
       return nil
@@ -22,7 +23,9 @@ struct PythonNames: ~Copyable {
 
   /// What a name stands for.
   func value(_ name: StaticString, _ gil: borrowing GIL) -> PythonReference? {
-    guard let object = unsafe PyDict_GetItemString(names.object, name.characters) else { return nil }
+    guard let object = unsafe PyDict_GetItemString(names.object, name.characters) else {
+      return nil
+    }
     return unsafe PythonReference(retaining: object)
   }
 }

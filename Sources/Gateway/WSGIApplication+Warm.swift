@@ -55,7 +55,9 @@ extension WSGIApplication {
 
   /// SERVER_NAME, SERVER_PORT and the Host field of clients of the first address.
   private static func host(of bind: BindAddress?) -> [String] {
-    guard case .internet(let host, let port) = bind else { return ["localhost", "80", "localhost"] }
+    guard case .internet(let host, let port) = bind else {
+      return ["localhost", "80", "localhost"]
+    }
     let name = host == "0.0.0.0" || host == "::" || host.isEmpty ? "localhost" : host
     let literal = name.contains(":") ? "[\(name)]" : name
     return [literal, "\(port)", port == 80 ? literal : "\(literal):\(port)"]
