@@ -1,4 +1,4 @@
-"""What one more worker costs: the marginal memory of single-threaded workers."""
+"""The memory of one more single-threaded worker, measure by measure."""
 
 import re
 import socket
@@ -155,9 +155,8 @@ def main(arguments):
             for version in versions:
                 try:
                     cost = marginal(view, version, options, measures)
-                    cells.append(
-                        f"{version}: {cost['pss']:7.0f} /{cost['private']:7.0f} "
-                        f"/{cost['base']:7.0f}")
+                    cells.append(f"{version}: {cost['pss']:7.0f} /{cost['private']:7.0f} /"
+                                 f"{cost['base']:7.0f}")
                     if "--areas" in arguments:
                         cells.append(str(cost["areas"]))
                 except (CannotStart, OSError, subprocess.SubprocessError) as error:

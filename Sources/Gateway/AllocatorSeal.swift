@@ -19,8 +19,7 @@ public enum AllocatorSeal {
     public var heapBytes = 0
   }
 
-  /// Most bytes that are taken from each of the two allocators: far more than any mold has in
-  /// holes.
+  /// Most bytes that are taken from each of the two allocators: far more than a mold has in holes.
   private static let mostBytes = 256 << 20
   /// Python's allocator: sizes it serves, pools it takes them from, and where in a pool the first
   /// block lies (Objects/obmalloc.c, since 3.10). Should they be others, less is sealed.

@@ -4,8 +4,9 @@
 //                          ▲              │
 //                          └── what it refers to (tp_traverse, keys of dicts, parts of code)
 //
-// An object that is immortal already is not looked into: it was before, or is the interpreter's
-// own, whose containers the collector knows. Those that stay counted are looked into once.
+// An object that is immortal already is not looked into: it was looked into before, or it is the
+// interpreter's own, whose containers the collector knows. Those that stay counted are looked into
+// once.
 internal import CPython
 
 /// Makes objects immortal, so that the processes forked afterwards never write to their pages to

@@ -12,8 +12,8 @@ struct PythonNames: ~Copyable {
         owning: Py_CompileString(source.characters, file.characters, Py_file_input)),
       let builtins = unsafe PyEval_GetBuiltins(),
       unsafe PyDict_SetItemString(names.object, "__builtins__", builtins) == 0,
-      unsafe PythonReference(
-        owning: PyEval_EvalCode(code.object, names.object, names.object)) != nil
+      unsafe PythonReference(owning: PyEval_EvalCode(code.object, names.object, names.object))
+        != nil
     else {
       PyErr_Print()
       return nil

@@ -50,6 +50,8 @@ import Testing
     settings.environment = ["A=", "B=x=\n"]
     settings.python = "/v/bin/python"
     settings.preload = false
+    settings.warmRequests = ["/", "POST /a; Cookie: b=1; c=2"]
+    (settings.immortal, settings.gatherCode) = (false, false)
     settings.binds = [.inherited(3), .unix(path: "/s", mode: 0), .internet(host: "::", port: 0)]
     settings.backlog = 1
     settings.staticMounts = ["/=/srv/é", "/s=/d=e"]
@@ -62,7 +64,6 @@ import Testing
     (settings.serverLimit, settings.maxRequestWorkers) = (6, 7)
     settings.asyncRequestWorkerFactorThousandths = 1005
     settings.memoryBudgetBytes = 1 << 28
-    (settings.immortal, settings.gatherCode) = (false, false)
     settings.warmRequests = ["/a", "POST /b; X: y, z"]
     (settings.statusPath, settings.statusAccess) = ("/status", "all")
     (settings.maxRequests, settings.maxRequestsJitter) = (10, 11)

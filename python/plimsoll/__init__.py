@@ -72,6 +72,7 @@ def warm(target):
     Returns `target`, so that it can be used as a decorator of a function.
     """
     if not callable(target) and not (isinstance(target, str) and target.startswith("/")):
-        raise TypeError(f"plimsoll.warm wants a path that begins with / or a function, not {target!r}")
+        raise TypeError(
+            f"plimsoll.warm wants a path that begins with / or a function, not {target!r}")
     _warm_targets.append(target)
     return target

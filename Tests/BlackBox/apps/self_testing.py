@@ -1,4 +1,4 @@
-"""Runs one of the interpreter's own test modules in a request; gives the outcome as text."""
+"""Runs one of the interpreter's own test modules inside a request; the outcome is the response."""
 
 import gc
 import importlib
