@@ -110,7 +110,7 @@ extension MoldScript {
                 why, trace = last_error()
                 messages.append(f'W{what} cannot be closed before the fork: {why}; workers must '
                                 f'not share them: close them in a hook of plimsoll.before_fork')
-        return messages
+        return messages + find_shared()
 
     def close_django():
         module = sys.modules.get('django.db')

@@ -61,7 +61,9 @@ public enum MoldScript {
       unsafe PyDict_GetItemString(modules, moduleName.characters) == nil
     {
       PyErr_Clear()
-      guard PythonNames(running: source, file: "<plimsoll>", gil) != nil else { return nil }
+      guard PythonNames(running: source, file: "<plimsoll>", gil) != nil,
+        PythonNames(running: sharedSource, file: "<plimsoll>", gil) != nil
+      else { return nil }
     }
     if let found = Python.attribute(name, ofModule: moduleName, gil) { return found }
     PyErr_Print()

@@ -14,9 +14,11 @@ struct MoldArguments: Equatable {
   var listeners: [Int32]
   /// Which start of the application this is, from 1 on.
   var generation: Int
+  /// Whether the mold imports the application: `--preload`, unless that was found not to work.
+  var preloads: Bool
 
   init?(_ texts: [String]) {
-    guard texts.count == 6, let control = Int32(texts[0]), let settings = Int32(texts[1]),
+    guard texts.count == 7, let control = Int32(texts[0]), let settings = Int32(texts[1]),
       let scoreboard = Int32(texts[2]), let accessLog = Int32(texts[3]),
       let generation = Int(texts[5])
     else { return nil }
@@ -28,6 +30,7 @@ struct MoldArguments: Equatable {
     self.accessLog = accessLog
     self.listeners = listeners
     self.generation = generation
+    preloads = texts[6] == "1"
   }
 
   /// Every descriptor among them that is not a standard stream.

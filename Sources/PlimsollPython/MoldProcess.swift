@@ -49,7 +49,8 @@ enum MoldProcess {
     guard let bytes = SmallFile.allBytes(of: arguments.settings, mostBytes: 1 << 20) else {
       throw SystemCallError("pread")
     }
-    let settings = try ServerSettings(encoded: bytes)
+    var settings = try ServerSettings(encoded: bytes)
+    settings.preload = arguments.preloads
     let scoreboard = try Scoreboard(mapping: arguments.scoreboard)
     // Both were read: the application finds no number to reach them by.
     for number in [arguments.settings, arguments.scoreboard] {

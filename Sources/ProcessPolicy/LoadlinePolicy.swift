@@ -292,7 +292,7 @@ public struct LoadlinePolicy: Equatable, Sendable {
     let text =
       "the process in slot \(child.slot) "
       + (child.readyForMs.map { "died \($0) ms after it was ready" } ?? "died before it was ready")
-      + (failures > 1 ? ", the \(failures)th early death in a row" : "")
+      + (failures > 1 ? ", early death number \(failures) in a row" : "")
       + ": the next start waits \(BackOff.delayMs(failures: failures)) ms; the lines above "
       + "say why it died"
     return [.log(PolicyMessage(.warning, text))]

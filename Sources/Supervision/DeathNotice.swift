@@ -8,6 +8,8 @@ public enum KillReason: Equatable, Sendable {
   case stuckRequest(thread: Int, seconds: Int64)
   /// It did not become ready within `--startup-timeout`.
   case startupTimeout(seconds: Int64)
+  /// It had nothing to import, and was not ready long after it was forked.
+  case hungFork(seconds: Int64)
   /// It did not finish within `--graceful-timeout`.
   case gracefulTimeout(seconds: Int64)
   /// It did not serve yet, and was not needed any more.
@@ -103,6 +105,9 @@ public struct DeathNotice: Equatable, Sendable {
       "the request of its thread \(thread) ran for \(seconds) s, longer than --timeout"
     case .startupTimeout(let seconds):
       "it was not ready after \(seconds) s (--startup-timeout)"
+    case .hungFork(let seconds):
+      "it did not serve \(seconds) s after it was forked: probably it waits for a lock that was held "
+        + "in the process it was forked from"
     case .gracefulTimeout(let seconds):
       "it had not finished after \(seconds) s (--graceful-timeout)"
     case .notNeeded: "it was not needed any more"

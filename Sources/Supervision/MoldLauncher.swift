@@ -16,13 +16,14 @@ struct MoldLauncher {
 
   /// Starts a mold.
   func launch(
-    generation: Int, listeners: [Int32], accessLog: Int32, nowMs: Int64
+    generation: Int, preloads: Bool, listeners: [Int32], accessLog: Int32, nowMs: Int64
   ) throws(SystemCallError) -> MoldHandle {
     let pair = try ControlPair()
     let pid = try Process.fork()
     if pid == 0 {
       become(
-        control: pair.far, generation: generation, listeners: listeners, accessLog: accessLog)
+        control: pair.far, generation: generation, preloads: preloads, listeners: listeners,
+        accessLog: accessLog)
     }
     pair.closeFar()
     return MoldHandle(
@@ -33,7 +34,7 @@ struct MoldLauncher {
   /// The child: becomes the mold, or exits with a sentence. The supervisor has one thread, so all
   /// of Swift works here.
   private func become(
-    control: Int32, generation: Int, listeners: [Int32], accessLog: Int32
+    control: Int32, generation: Int, preloads: Bool, listeners: [Int32], accessLog: Int32
   ) -> Never {
     Signal.resetAll()
     do {
@@ -63,6 +64,7 @@ struct MoldLauncher {
       settings.python, "-c", Bootstrap.text, extensionPath, "\(control)", "\(settingsNumber)",
       "\(scoreboardNumber)", "\(accessLog)",
       listeners.map { "\($0)" }.joined(separator: ","), "\(generation)",
+      preloads ? "1" : "0",
     ]
     let error = Process.execute(settings.python, arguments: arguments)
     exit(

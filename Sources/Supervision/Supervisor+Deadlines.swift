@@ -41,6 +41,11 @@ extension Supervisor {
     }
   }
 
+  /// How long a worker may take until it serves.
+  var readyTimeoutMs: Int64 {
+    preloads ? min(Self.forkReadyMs, settings.startupTimeoutMs) : settings.startupTimeoutMs
+  }
+
   private func moldIsLate(_ mold: MoldHandle, nowMs: Int64) {
     if mold.state == .loading && !mold.timedOut {
       // Its stacks show what the import waits for.
@@ -59,7 +64,10 @@ extension Supervisor {
     case .forking: wasNotForked(worker, nowMs: nowMs)
     case .starting:
       kill(
-        worker, because: .startupTimeout(seconds: settings.startupTimeoutMs / 1000),
+        worker,
+        because: preloads
+          ? .hungFork(seconds: readyTimeoutMs / 1000)
+          : .startupTimeout(seconds: settings.startupTimeoutMs / 1000),
         nowMs: nowMs)
     case .draining:
       kill(

@@ -25,7 +25,7 @@ extension Supervisor {
     trialBackOff = BackOff()
     do {
       nextMold = try launcher.launch(
-        generation: generation, listeners: listeners.map { $0.number },
+        generation: generation, preloads: preloads, listeners: listeners.map { $0.number },
         accessLog: logs.accessNumber, nowMs: nowMs)
     } catch {
       let reason = "its mold cannot be started (\(error))"
@@ -33,6 +33,26 @@ extension Supervisor {
       ErrorLog.write(.crit, "cannot start: \(reason)")
       stop(.internalError, nowMs: nowMs)
     }
+  }
+
+  /// Workers hang after the fork: from now on each imports the application itself.
+  func stopPreloading(generation: Int, nowMs: Int64) {
+    preloads = false
+    hungForks = 0
+    firstDeaths = 0
+    ErrorLog.write(
+      .error,
+      "the application cannot be forked: \(Self.mostHungForks) workers were stuck right after the "
+        + "fork, the stacks above show where; now each worker imports it itself, as with "
+        + "--no-preload, which takes more memory and time. Look for threads and locks that the "
+        + "import leaves behind")
+    if nextMold?.generation == generation {
+      closeNextMold(nowMs: nowMs)
+    } else if let mold = servingMold, mold.generation == generation {
+      servingMold = nil
+      close(mold, nowMs: nowMs)
+    }
+    startNextMold(nowMs: nowMs)
   }
 
   /// A graceful restart: HUP, USR1, or a changed file.

@@ -15,7 +15,7 @@ extension Supervisor {
       let pair = try ControlPair()
       worker.beginFork(
         generation: mold.generation, link: ChildLink(owning: pair.near), nowMs: nowMs,
-        deadlineMs: nowMs + settings.startupTimeoutMs)
+        deadlineMs: nowMs + readyTimeoutMs)
       worker.board.setAllowance(bytes: memory.allowanceBytes)
       let sent = moldLink.send(.fork(slot: worker.slot), descriptors: [pair.far])
       pair.closeFar()
@@ -145,6 +145,7 @@ extension Supervisor {
           + "\(servingMold?.python ?? "")")
     }
     hasServed = true
+    hungForks = 0
     if let servingMold, scoreboard.facts.servingGeneration != servingMold.generation {
       scoreboard.facts.servingSinceSeconds = Clock.realSeconds()
       scoreboard.facts.servingGeneration = servingMold.generation
@@ -194,7 +195,7 @@ extension Supervisor {
   /// before its word of that is read here. One that imports the application itself takes long, so
   /// there the scoreboard is asked, and it is not waited for.
   private func mayServe(_ worker: WorkerHandle) -> Bool {
-    settings.preload || settings.loadsInsideRequests || worker.board.isAccepting
+    preloads || settings.loadsInsideRequests || worker.board.isAccepting
   }
 
   /// Kills a worker, with a moment to write its stacks if that explains something.
@@ -207,7 +208,7 @@ extension Supervisor {
     }
     worker.state = .condemned
     switch reason {
-    case .stuckRequest, .startupTimeout, .gracefulTimeout:
+    case .stuckRequest, .startupTimeout, .hungFork, .gracefulTimeout:
       Signal.send(Signal.dumpStacks, to: worker.pid)
       worker.deadlineMs = nowMs + Self.lastWordsMs
     case .notNeeded, .stoppedAtOnce:
@@ -256,6 +257,12 @@ extension Supervisor {
       noteDeath(of: worker, notice, readyForMs: readyForMs)
     }
     worker.becomeEmpty()
+    if case .hungFork = notice.killReason, phase == .running {
+      hungForks += 1
+      if hungForks >= Self.mostHungForks {
+        return stopPreloading(generation: generation, nowMs: nowMs)
+      }
+    }
     guard phase == .running, notice.state != .draining || worker.killReason != nil,
       worker.killReason != .notNeeded
     else { return }

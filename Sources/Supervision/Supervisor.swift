@@ -29,6 +29,12 @@ public final class Supervisor {
   static let mostFirstDeaths = 5
   /// Least time between two warnings that a worker has outgrown its allowance.
   static let growthNoticeMs: Int64 = 10_000
+  /// How long a worker that has nothing to import may take until it serves: the fork, hooks of
+  /// `plimsoll.after_fork`, threads.
+  static let forkReadyMs: Int64 = 10_000
+  /// Workers in a row that were stuck after their fork, after which the application is taken for
+  /// one that cannot be forked.
+  static let mostHungForks = 2
   /// Deaths of trial workers after which a new version is given up.
   static let mostTrialDeaths = 3
 
@@ -61,6 +67,10 @@ public final class Supervisor {
   /// Whether the pages that starting needed were given back.
   private var hasSettled = false
   var firstDeaths = 0
+  /// Whether molds import the application: `--preload`, unless that was found not to work.
+  var preloads: Bool
+  /// Workers in a row that were stuck after their fork.
+  var hungForks = 0
   var trialDeaths = 0
   /// After a fork that did not come about.
   var forkBackOff = BackOff()
@@ -101,6 +111,7 @@ public final class Supervisor {
     self.signals = signals
     self.pidFile = pidFile
     title = settings.title
+    preloads = settings.preload
     workers = (0..<scoreboard.slots).map { WorkerHandle(slot: $0, board: scoreboard[$0]) }
     outOfMemoryKills = outOfMemory.kills
   }
