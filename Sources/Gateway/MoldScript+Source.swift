@@ -172,7 +172,8 @@ extension MoldScript {
                             f'{done} requests done; workers share what was warmed so far')
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, handler)
+            # None stands for one that was not set from Python.
+            signal.signal(signal.SIGALRM, handler if handler is not None else signal.SIG_DFL)
         return messages
 
     def gather_code(plan):

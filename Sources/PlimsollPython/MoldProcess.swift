@@ -9,9 +9,10 @@ internal import Server
 
 /// The mold: one thread, serves nobody, holds the GIL all its life.
 ///
-/// What is loaded is frozen, so that the workers' collections do not write to the pages they share
-/// with the mold and with each other. While it is loaded the garbage collector is as Python has it:
-/// an application that turns it off, or sets its thresholds, finds it so ever after.
+/// What is loaded is made ready by ``MoldPreparation``, so that the workers write as little as
+/// possible to the pages they share with the mold and with each other. No garbage is collected
+/// while it is loaded, but the application does not see that: if it turns the collector off, or
+/// sets its thresholds, it finds it so ever after.
 enum MoldProcess {
   /// What stays the same for the mold and every worker.
   struct Context {
