@@ -119,6 +119,7 @@ struct MemoryWatch {
   /// reckoned with as much.
   mutating func outgrew(_ worker: WorkerHandle, grownBytes: Int64, nowMs: Int64) {
     growth.outgrew(grownBytes: grownBytes, afterRequests: worker.board.requestsServed)
+    let freshBytes = freshBytes
     let now = freshBytes + grownBytes
     worker.memoryBytes = max(worker.memoryBytes ?? 0, now)
     worker.board.setMemory(bytes: worker.memoryBytes ?? now)
