@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, LEFT, RIGHT, TOP = 860, 56, 20, 74
+WIDTH, LEFT, RIGHT, TOP = 860, 56, 20, 88
 GAP = 44  # between two panels
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: var(--ink); }
@@ -32,14 +32,16 @@ class Panel:
     """One diagram: for each server its points (seconds, value); a value of None is a gap."""
 
     title: str
-    series: list
+    series: list  # (colour, points)
     height: int = 100
     limit: tuple | None = None  # value and text
     is_logarithmic: bool = False
 
 
 def draw(title, names, seconds, marks, panels):
-    """The text of an SVG file; `marks` are seconds with what happens then."""
+    """The text of an SVG file; `names` are colours (0 to 2) with what they stand for, `marks` are
+    seconds with what happens then.
+    """
     parts, top = [], TOP
     for panel in panels:
         parts += Diagram(panel, top, seconds).draw(marks if panel is panels[0] else [
@@ -47,7 +49,7 @@ def draw(title, names, seconds, marks, panels):
         top += panel.height + GAP
     height = top - GAP + 44
     x, legend = LEFT, []
-    for index, name in enumerate(names):
+    for index, name in names:
         legend.append(f'<path class="line s{index}" d="M{x} 45h24"/>')
         legend.append(f'<text x="{x + 31}" y="49">{escape(name)}</text>')
         x += 62 + 7 * len(name)
@@ -67,7 +69,7 @@ class Diagram:
     def __init__(self, panel, top, seconds):
         self.panel, self.top, self.seconds = panel, top, seconds
         self.bottom = top + panel.height
-        values = [value for one in panel.series for _, value in one if value is not None]
+        values = [value for _, points in panel.series for _, value in points if value is not None]
         most = max([*values, panel.limit[0] if panel.limit else 0])
         if panel.is_logarithmic:
             least = min((value for value in values if value > 0), default=0.1)
@@ -111,11 +113,11 @@ class Diagram:
             parts.append(f'<path class="limit" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
             parts.append(f'<text class="mark" x="{WIDTH - RIGHT}" y="{y - 5:.1f}" '
                          f'text-anchor="end">{escape(text)}</text>')
-        for index, points in enumerate(self.panel.series):
-            parts += self.line(index, points)
+        for colour, points in self.panel.series:
+            parts += self.line(colour, points)
         return parts
 
-    def line(self, index, points):
+    def line(self, colour, points):
         """A line with gaps; a value without neighbours is a dot."""
         runs = [[]]
         for second, value in points:
@@ -126,9 +128,9 @@ class Diagram:
         for places in filter(None, runs):
             if len(places) == 1:
                 x, y = places[0].split()
-                yield f'<circle class="s{index}" cx="{x}" cy="{y}" r="1.5"/>'
+                yield f'<circle class="s{colour}" cx="{x}" cy="{y}" r="1.5"/>'
             else:
-                yield f'<path class="line s{index}" d="M{"L".join(places)}"/>'
+                yield f'<path class="line s{colour}" d="M{"L".join(places)}"/>'
 
 
 def nice_step(most):

@@ -253,18 +253,21 @@ def print_summary(runs, options):
 def draw(runs, options):
     """The chart, as the text of an SVG file."""
     spike, after, end = phases(options)
+    colours = [list(CHOICES).index(one) for one in options.servers]
     points = [[figures(run, second) for second in range(end)] for run in runs]
 
     def lines(column):
-        return [[(second + 0.5, one[column]) for second, one in enumerate(seconds)]
-                for seconds in points]
+        return [(colour, [(second + 0.5, one[column]) for second, one in enumerate(seconds)])
+                for colour, seconds in zip(colours, points)]
 
     def looks(value):
-        return [[(one.when, value(one)) for one in run.looks] for run in runs]
+        return [(colour, [(one.when, value(one)) for one in run.looks])
+                for colour, run in zip(colours, runs)]
 
     clients = f"1 → {options.clients} clients on {PATH}"
     return chart.draw(
-        f"The Django site in {options.megabytes} MB, {clients}", [run.name for run in runs], end,
+        f"The Django site in {options.megabytes} MB, {clients}",
+        [*zip(colours, (run.name for run in runs))], end,
         [(spike, f"{options.clients} clients"), (after, "1 client")],
         [
             chart.Panel("Memory, MB", looks(lambda one: one.usage_bytes / MB), height=150,
