@@ -17,16 +17,22 @@ extension LoadlinePolicy {
   /// serve.
   func admitted(_ tick: PolicyTick) -> Int {
     guard let memory = tick.memory else { return .max }
-    let staying = tick.occupied.filter { !$0.state.isLeaving }
-    var figures = memory.figures
-    figures.pendingBytes = staying.reduce(0) { sum, process in
-      sum
-        + MemoryBudget.stillToTake(
-          expectedBytes: memory.expectedBytes, measuredBytes: process.memoryBytes ?? 0)
-    }
+    let figures = Self.figures(memory, tick)
     let admitted = memory.budget.admitted(
       expectedBytes: memory.expectedBytes, figures, most: settings.maxProcesses)
-    return staying.isEmpty ? max(1, admitted) : admitted
+    let isAlone = tick.occupied.allSatisfy(\.state.isLeaving)
+    return isAlone ? max(1, admitted) : admitted
+  }
+
+  /// What was measured, with what those that stay will still take.
+  private static func figures(_ memory: MemoryView, _ tick: PolicyTick) -> MemoryFigures {
+    var figures = memory.figures
+    figures.pendingBytes = tick.occupied.lazy.filter { !$0.state.isLeaving }.reduce(0) {
+      $0
+        + MemoryBudget.stillToTake(
+          expectedBytes: memory.expectedBytes, measuredBytes: $1.memoryBytes ?? 0)
+    }
+    return figures
   }
 
   /// Says that the memory keeps processes from being started; once in a while.
@@ -34,8 +40,10 @@ extension LoadlinePolicy {
     guard state.binding == .memory, let memory = tick.memory else { return [] }
     if let last = state.lastShortageMs, tick.nowMs - last < Self.reportEveryMs { return [] }
     state.lastShortageMs = tick.nowMs
-    let why = memory.budget.refusal(expectedBytes: memory.expectedBytes, memory.figures)
-    let text = "\(serving) processes serve where \(wanted) are wanted: \(why)"
+    let why = memory.budget.refusal(
+      expectedBytes: memory.expectedBytes, Self.figures(memory, tick))
+    let processes = serving == 1 ? "1 process serves" : "\(serving) processes serve"
+    let text = "\(processes) where \(wanted) are wanted: \(why)"
     return [.log(PolicyMessage(.warning, text))]
   }
 

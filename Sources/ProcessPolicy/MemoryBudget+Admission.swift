@@ -124,7 +124,7 @@ extension MemoryBudget {
       }
     let starting =
       figures.pendingBytes > 0
-      ? ", those that are starting will take \(figures.pendingBytes.asSize) more" : ""
+      ? ", those that are there will take \(figures.pendingBytes.asSize) more" : ""
     return
       "one more worker takes \(max(0, expectedBytes).asSize), and \(line) leaves "
       + "\(max(0, room.bytes).asSize) (the server takes \(figures.server.totalBytes.asSize)"

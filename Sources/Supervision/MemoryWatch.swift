@@ -33,7 +33,8 @@ struct MemoryWatch {
   private var moldPid: Int32 = 0
   private var hasWarnedOfMisfit = false
   /// How much more each worker may take than when it began to serve, by the latest figures.
-  private(set) var allowanceBytes = leastAllowanceBytes
+  private(set) var allowanceBytes = GrowthAllowance.leastBytes
+  private var growth = GrowthAllowance()
 
   /// Knows the budget that was decided, and has measured nothing.
   ///
@@ -104,18 +105,27 @@ struct MemoryWatch {
     return worker.state == .ready && freshBytes > 0 ? freshBytes : nil
   }
 
-  /// Least growth that every worker may have, bytes.
-  static let leastAllowanceBytes: Int64 = 4 << 20
-
-  /// Half of the room is for growth, in equal parts: what leaks is replaced long before the line.
   private mutating func setAllowances(_ workers: [WorkerHandle]) {
-    let staying = workers.count { $0.state.isCapacity }
-    let part = max(0, budget.room(view.figures).bytes) / Int64(2 * max(1, staying))
+    let staying = workers.filter(\.state.isCapacity)
     // Not what is expected of a worker: where all of them leak, much is expected.
-    allowanceBytes = max(part, Self.leastAllowanceBytes)
-    for worker in workers where worker.state.isCapacity {
-      worker.board.setAllowance(bytes: allowanceBytes)
-    }
+    allowanceBytes = growth.bytes(
+      roomBytes: budget.room(view.figures).bytes,
+      grownBytes: staying.reduce(0) { $0 + max(0, (bytes(of: $1) ?? 0) - freshBytes) },
+      workers: staying.count)
+    for worker in staying { worker.board.setAllowance(bytes: allowanceBytes) }
+  }
+
+  /// A worker has outgrown its allowance: what it took counts at once, and the next ones are
+  /// reckoned with as much.
+  mutating func outgrew(_ worker: WorkerHandle, grownBytes: Int64, nowMs: Int64) {
+    growth.outgrew(grownBytes: grownBytes, afterRequests: worker.board.requestsServed)
+    let freshBytes = freshBytes
+    let now = freshBytes + grownBytes
+    worker.memoryBytes = max(worker.memoryBytes ?? 0, now)
+    worker.board.setMemory(bytes: worker.memoryBytes ?? now)
+    cost?.record(
+      bytes: GrowthAllowance.expectedBytes(grownBytes: grownBytes, freshBytes: freshBytes))
+    measuredMs = nowMs
   }
 
   private mutating func glance(at worker: WorkerHandle) {
@@ -144,6 +154,7 @@ struct MemoryWatch {
     let pid = molds.first { $0.state == .ready }?.pid ?? 0
     guard nowMs - lastBaseMs >= Self.baseMs || pid != moldPid else { return }
     lastBaseMs = nowMs
+    if pid != moldPid { growth = GrowthAllowance() }
     moldPid = pid
     server.supervisorBytes = ProcessMemory.read(Process.id)?.privateBytes ?? 0
     server.moldsBytes = molds.reduce(0) { sum, mold in

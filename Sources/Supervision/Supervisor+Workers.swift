@@ -105,6 +105,7 @@ extension Supervisor {
     case .outgrown(let kibibytes):
       guard worker.state == .ready else { return }
       let grown = Int64(kibibytes) << 10
+      memory.outgrew(worker, grownBytes: grown, nowMs: nowMs)
       // A leak replaces many workers: one line in a while says it, the rest is for those who look.
       let isNews = nowMs - lastGrowthNoticeMs >= Self.growthNoticeMs
       if isNews { lastGrowthNoticeMs = nowMs }

@@ -75,6 +75,17 @@ import Testing
     #expect(policy.binding == .demand)
   }
 
+  @Test func theShortageIsToldWithWhatTheOthersWillTake() {
+    var policy = policy()
+    let tick = tick(processes([2], busy: 1), budget: 67, used: 50, waiting: 4)
+    let text = policy.decide(tick).compactMap(\.message).first
+    #expect(
+      text
+        == "1 process serves where 6 are wanted: one more worker takes 10 MB, and the memory "
+        + "budget of 67 MB leaves 9 MB (the server takes 50 MB, those that are there will take "
+        + "8 MB more)")
+  }
+
   // MARK: above the line
 
   @Test(arguments: [(100, []), (101, [2])] as [(Int64, [Int])])

@@ -164,7 +164,7 @@ private let mebibyte: Int64 = 1 << 20
     #expect(
       small.refusal(expectedBytes: 4 * mebibyte, full)
         == "one more worker takes 4 MB, and the memory budget of 64 MB leaves 0 B (the server "
-        + "takes 72 MB, those that are starting will take 1 MB more)")
+        + "takes 72 MB, those that are there will take 1 MB more)")
   }
 
   @Test func theSumHasAllParts() {
