@@ -106,8 +106,8 @@ public struct DeathNotice: Equatable, Sendable {
     case .startupTimeout(let seconds):
       "it was not ready after \(seconds) s (--startup-timeout)"
     case .hungFork(let seconds):
-      "it did not serve \(seconds) s after it was forked: probably it waits for a lock that was held "
-        + "in the process it was forked from"
+      "it did not serve \(seconds) s after it was forked: probably it waits for a lock that was "
+        + "held in the process it was forked from"
     case .gracefulTimeout(let seconds):
       "it had not finished after \(seconds) s (--graceful-timeout)"
     case .notNeeded: "it was not needed any more"

@@ -78,7 +78,7 @@ import Testing
   @Test func theShortageIsToldWithWhatTheOthersWillTake() {
     var policy = policy()
     let tick = tick(processes([2], busy: 1), budget: 67, used: 50, waiting: 4)
-    let text = policy.decide(tick).compactMap(\.message).first
+    let text = policy.decide(tick).compactMap(\.text).first
     #expect(
       text
         == "1 process serves where 6 are wanted: one more worker takes 10 MB, and the memory "
