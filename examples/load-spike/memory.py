@@ -226,13 +226,14 @@ def summary(run, options):
     spike, after, _ = phases(options)
     during = [one for one in run.requests if spike <= one.sent < after]
     answered = [one for one in run.requests if not one.error and spike <= one.ended < after]
-    times = [one.seconds for one in answered]
+    times = [one.seconds for one in during]
     unanswered = [one for one in during if one.error.startswith("no answer")]
     failed = sum(bool(one.error) for one in during) - len(unanswered)
     return [
         ("spike: requests/s", number(len(answered) / options.seconds, digits=1)),
         ("spike: median", number(percentile(times, 0.5), 1000) + " ms"),
         ("spike: p99", number(percentile(times, 0.99), 1000) + " ms"),
+        ("spike: longest", number(max(times, default=None), 1000) + " ms"),
         ("failed requests", number(failed)),
         ("without an answer by the end", number(len(unanswered))),
         ("most processes", number(max((one.processes for one in run.looks), default=None))),
@@ -248,6 +249,7 @@ def print_summary(runs, options):
     print(f"\n{'':30}" + "".join(f"{run.name[:26]:>28}" for run in runs))
     for lines in zip(*(summary(run, options) for run in runs)):
         print(f"{lines[0][0]:30}" + "".join(f"{value:>28}" for _, value in lines))
+    print("\nSpike: requests sent during it. One without an answer counts with the time it waited.")
 
 
 def draw(runs, options):
