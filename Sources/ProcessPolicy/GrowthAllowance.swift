@@ -24,10 +24,10 @@ public struct GrowthAllowance: Equatable, Sendable {
     lateBytes = max(lateBytes, grownBytes.plusOrLargest(grownBytes / 2))
   }
 
-  /// How much a worker that outgrew its allowance is to be reckoned with, bytes: it was stopped at
-  /// `grownBytes` and would have taken more.
-  public static func expectedBytes(grownBytes: Int64, freshBytes: Int64) -> Int64 {
-    freshBytes.plusOrLargest(grownBytes).plusOrLargest(grownBytes / 4)
+  /// How much a worker that outgrew its allowance is to be reckoned with, bytes: it was stopped when
+  /// it took `takenBytes`, `grownBytes` of them since it began to serve, and would have taken more.
+  public static func expectedBytes(takenBytes: Int64, grownBytes: Int64) -> Int64 {
+    takenBytes.plusOrLargest(grownBytes / 4)
   }
 
   /// What each of `workers` may grow by, in bytes; at least ``leastBytes``. Allocates: never.

@@ -119,12 +119,10 @@ struct MemoryWatch {
   /// reckoned with as much.
   mutating func outgrew(_ worker: WorkerHandle, grownBytes: Int64, nowMs: Int64) {
     growth.outgrew(grownBytes: grownBytes, afterRequests: worker.board.requestsServed)
-    let freshBytes = freshBytes
-    let now = freshBytes + grownBytes
-    worker.memoryBytes = max(worker.memoryBytes ?? 0, now)
-    worker.board.setMemory(bytes: worker.memoryBytes ?? now)
-    cost?.record(
-      bytes: GrowthAllowance.expectedBytes(grownBytes: grownBytes, freshBytes: freshBytes))
+    let now = max(grownBytes, Self.ownBytes(of: worker) ?? 0)
+    worker.memoryBytes = now
+    worker.board.setMemory(bytes: now)
+    cost?.record(bytes: GrowthAllowance.expectedBytes(takenBytes: now, grownBytes: grownBytes))
     measuredMs = nowMs
   }
 
@@ -136,9 +134,7 @@ struct MemoryWatch {
   private mutating func read(_ worker: WorkerHandle, nowMs: Int64) {
     let began = Clock.monotonicMicroseconds()
     worker.glance = ProcessGlance.read(worker.pid)
-    if let own = ProcessMemory.read(worker.pid) {
-      let kernel = ProcessKernelMemory.read(worker.pid)?.bytes ?? 0
-      let bytes = own.privateBytes + own.swapBytes + kernel
+    if let bytes = Self.ownBytes(of: worker) {
       let isFirst = worker.memoryBytes == nil
       worker.memoryBytes = bytes
       worker.board.setMemory(bytes: bytes)
@@ -148,6 +144,13 @@ struct MemoryWatch {
     }
     sampler.finished(
       slot: worker.slot, costMicroseconds: Clock.monotonicMicroseconds() - began, nowMs: nowMs)
+  }
+
+  /// The worker's own pages and what the kernel holds for it, read now.
+  private static func ownBytes(of worker: WorkerHandle) -> Int64? {
+    guard let own = ProcessMemory.read(worker.pid) else { return nil }
+    let kernel = ProcessKernelMemory.read(worker.pid)?.bytes ?? 0
+    return own.privateBytes + own.swapBytes + kernel
   }
 
   private mutating func readBase(_ molds: [MoldHandle], nowMs: Int64) {

@@ -49,6 +49,6 @@ private let megabyte: Int64 = 1 << 20
     #expect(
       allowance.bytes(roomBytes: bytes, grownBytes: bytes, workers: 0)
         >= GrowthAllowance.leastBytes)
-    #expect(GrowthAllowance.expectedBytes(grownBytes: bytes, freshBytes: bytes) >= 0)
+    #expect(GrowthAllowance.expectedBytes(takenBytes: bytes, grownBytes: bytes) >= 0)
   }
 }
