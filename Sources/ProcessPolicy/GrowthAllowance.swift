@@ -24,8 +24,9 @@ public struct GrowthAllowance: Equatable, Sendable {
     lateBytes = max(lateBytes, grownBytes.plusOrLargest(grownBytes / 2))
   }
 
-  /// How much a worker that outgrew its allowance is to be reckoned with, bytes: it was stopped when
-  /// it took `takenBytes`, `grownBytes` of them since it began to serve, and would have taken more.
+  /// How much a worker that outgrew its allowance is to be reckoned with, bytes: it was stopped
+  /// when it took `takenBytes`, `grownBytes` of them since it began to serve, and would have taken
+  /// more.
   public static func expectedBytes(takenBytes: Int64, grownBytes: Int64) -> Int64 {
     takenBytes.plusOrLargest(grownBytes / 4)
   }
