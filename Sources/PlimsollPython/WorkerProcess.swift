@@ -29,7 +29,7 @@ struct WorkerProcess {
       code = serve(stopSignal.number, gil)
     } catch {
       ErrorLog.write(.error, "worker \(slot) cannot be set up: \(error)")
-      code = ExitCode.internalError.rawValue
+      code = WorkerServer.exitCode(for: error).rawValue
     }
     finish(code, gil)
   }
@@ -71,12 +71,14 @@ struct WorkerProcess {
           accessLog: accessLog, stopSignal: stopSignal,
           generation: context.arguments.generation)
       } catch {
-        return fail(.usage, "The server cannot be set up: \(error).")
+        let code = WorkerServer.exitCode(for: error)
+        return fail(
+          code == .resources ? code : .usage, "The server cannot be set up: \(error).")
       }
       _ = FileDescriptor(owning: control)
       return server.run()
     } catch {
-      return fail(.internalError, "The worker cannot be set up: \(error).")
+      return fail(WorkerServer.exitCode(for: error), "The worker cannot be set up: \(error).")
     }
   }
 

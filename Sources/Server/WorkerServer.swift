@@ -206,9 +206,16 @@ internal import Synchronization
       accessLog?.flush()
       return 0
     } catch {
-      control.send(.failed(code: 1, message: "The worker cannot start: \(error)."))
-      return 1
+      let code = Self.exitCode(for: error)
+      control.send(.failed(code: code.rawValue, message: "The worker cannot start: \(error)."))
+      return code.rawValue
     }
+  }
+
+  /// What the process exits with where its start failed: want of descriptors, memory or threads is
+  /// told apart from everything else.
+  public static func exitCode(for error: any Error) -> ExitCode {
+    (error as? SystemCallError)?.isShortage == true ? .resources : .internalError
   }
 
   /// Standard output is the process's own: closing it at a change of logs would give its number,

@@ -8,6 +8,7 @@ import pytest
 from harness import processes
 from harness.load import Load
 from harness.processes import wait_until
+from harness.serving import STAGE, free_port, run_to_its_end
 from harness.versions import numbered, restart, version_served
 from harness.wire import Truncated, request_bytes
 
@@ -167,3 +168,18 @@ def test_workers_end_with_their_supervisor(server):
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
     wait_until(lambda: not any(p.is_alive for p in family), what="every process to end")
+
+
+def test_want_of_threads_has_its_own_code_and_sentence(tmp_path):
+    """More threads than the address space holds: said by the worker, and by who buries it."""
+    program = tmp_path / "bin" / "plimsoll"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/bash\nulimit -v 1500000\nexec "{STAGE}/bin/plimsoll" "$@"\n')
+    program.chmod(0o755)
+    code, log, _ = run_to_its_end(
+        "serve", "hello:application", "--workers", 1, "--threads", 600, "--bind",
+        f"127.0.0.1:{free_port()}", stage=tmp_path)
+    assert code == 8, log
+    assert "pthread_create: Resource temporarily unavailable" in log
+    assert "short of descriptors, memory or threads" in log
