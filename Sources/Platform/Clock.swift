@@ -20,11 +20,7 @@ public enum Clock {
 
   /// CPU time that the process has taken so far, in milliseconds (CLOCK_PROCESS_CPUTIME_ID). A
   /// system call.
-  public static func processCPUMs() -> Int64 {
-    var used = timespec()
-    unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used)
-    return Int64(used.tv_sec) &* 1000 &+ Int64(used.tv_nsec) / 1_000_000
-  }
+  public static func processCPUMs() -> Int64 { processCPUMicroseconds() / 1000 }
 
   /// The same in microseconds: what a few system calls cost is the difference of two.
   public static func processCPUMicroseconds() -> Int64 {

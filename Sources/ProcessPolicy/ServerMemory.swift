@@ -70,13 +70,6 @@ extension Int64 {
     return isTooLarge ? .max : sum
   }
 
-  /// A product of a size and a count: negative ones count as 0, what does not fit as the largest.
-  func timesOrLargest(_ factor: Int) -> Int64 {
-    let (product, isTooLarge) = Swift.max(0, self)
-      .multipliedReportingOverflow(by: Int64(Swift.max(0, factor)))
-    return isTooLarge ? .max : product
-  }
-
   /// `812 B`, `7.5 MB`, `256 MB`: powers of 1024, a digit behind the point below 100.
   public var asSize: String {
     let sign = self < 0 ? "-" : ""

@@ -48,13 +48,9 @@ struct MemoryWatch {
     let machine = MachineMemory.read().map {
       MemoryBudget.Machine(totalBytes: $0.totalBytes, availableBytes: $0.availableBytes)
     }
-    let smallest = group?.read()?.smallest.flatMap { level in
-      level.limitBytes.map {
-        MemoryBudget.Group(path: level.path, limitBytes: $0, usedBytes: level.heldBytes)
-      }
-    }
     return MemoryBudget.decide(
-      setting: settingBytes > 0 ? settingBytes : nil, group: smallest, machine: machine)
+      setting: settingBytes > 0 ? settingBytes : nil,
+      group: group?.read()?.smallest.flatMap { MemoryBudget.Group($0) }, machine: machine)
   }
 
   // MARK: measuring
@@ -68,7 +64,7 @@ struct MemoryWatch {
     measuredMs = Clock.monotonicMs()
   }
 
-  /// Measures what is due.
+  /// Measures what is due; ``lookAtGroup(_:nowMs:)`` follows, and sums it up.
   mutating func look(at workers: [WorkerHandle], molds: [MoldHandle], nowMs: Int64) {
     readBase(molds, nowMs: nowMs)
     if nowMs - lastGlanceMs >= Self.glanceMs {
@@ -78,7 +74,6 @@ struct MemoryWatch {
     while let slot = sampler.next(nowMs: nowMs), workers.indices.contains(slot) {
       read(workers[slot], nowMs: nowMs)
     }
-    lookAtGroup(workers, nowMs: nowMs)
   }
 
   /// What the control group counts is exact and costs 50 µs, so it is read before every decision,
@@ -86,11 +81,7 @@ struct MemoryWatch {
   mutating func lookAtGroup(_ workers: [WorkerHandle], nowMs: Int64) {
     guard nowMs - lastGroupMs >= Self.groupMs else { return }
     lastGroupMs = nowMs
-    groupNow = group?.read()?.tightest.flatMap { level in
-      level.limitBytes.map {
-        MemoryBudget.Group(path: level.path, limitBytes: $0, usedBytes: level.heldBytes)
-      }
-    }
+    groupNow = group?.read()?.tightest.flatMap { MemoryBudget.Group($0) }
     if groupNow != nil { measuredMs = nowMs }
     server.workersBytes = workers.reduce(0) {
       $0 + ($1.state == .empty ? 0 : bytes(of: $1) ?? 0)
@@ -209,5 +200,13 @@ struct MemoryWatch {
     else { return nil }
     hasWarnedOfMisfit = true
     return sentence
+  }
+}
+
+extension MemoryBudget.Group {
+  /// A level that has a limit; nil for others.
+  fileprivate init?(_ level: MemoryGroup.Level) {
+    guard let limit = level.limitBytes else { return nil }
+    self.init(path: level.path, limitBytes: limit, usedBytes: level.heldBytes)
   }
 }

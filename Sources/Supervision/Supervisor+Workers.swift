@@ -100,8 +100,7 @@ extension Supervisor {
       let reason = "it " + limits.compactMap { $0 }.joined(separator: ", or ")
       ErrorLog.write(
         .info, "\(worker.name) (pid \(worker.pid)) retires and is replaced: \(reason)")
-      worker.state = .draining
-      worker.deadlineMs = gracefulDeadlineMs(nowMs: nowMs)
+      beginDraining(worker, nowMs: nowMs)
     case .outgrown(let kibibytes):
       guard worker.state == .ready else { return }
       let grown = Int64(kibibytes) << 10
@@ -115,8 +114,7 @@ extension Supervisor {
           + "serve, of \(worker.board.allowanceBytes.asSize) that it may; it is replaced after the "
           + "\(worker.board.requestsServed) requests it has answered and those in hand: look for a "
           + "leak if this goes on")
-      worker.state = .draining
-      worker.deadlineMs = gracefulDeadlineMs(nowMs: nowMs)
+      beginDraining(worker, nowMs: nowMs)
     case .failed(let code, let message):
       guard !hasServed else {
         if let nextMold, nextMold.generation == worker.generation {
@@ -172,9 +170,11 @@ extension Supervisor {
 
   // MARK: the end
 
-  /// When a worker that finishes now has had its time; `--graceful-timeout 0` sets no limit.
-  private func gracefulDeadlineMs(nowMs: Int64) -> Int64 {
-    settings.gracefulTimeoutMs > 0 ? nowMs + settings.gracefulTimeoutMs : .max
+  /// A worker finishes from now on; `--graceful-timeout 0` sets it no limit.
+  private func beginDraining(_ worker: WorkerHandle, nowMs: Int64) {
+    worker.state = .draining
+    worker.deadlineMs =
+      settings.gracefulTimeoutMs > 0 ? nowMs + settings.gracefulTimeoutMs : .max
   }
 
   /// Lets a worker finish what it has in hand; one that does not serve yet is killed.
@@ -186,8 +186,7 @@ extension Supervisor {
     case .forking:
       kill(worker, because: phase == .stopping ? .stoppedAtOnce : .notNeeded, nowMs: nowMs)
     case .starting, .ready:
-      worker.state = .draining
-      worker.deadlineMs = gracefulDeadlineMs(nowMs: nowMs)
+      beginDraining(worker, nowMs: nowMs)
       _ = worker.link?.send(message)
     }
   }
