@@ -206,6 +206,8 @@ int clinux_pipe(int *read_end, int *write_end) {
 
 void clinux_trim_heap(void) { malloc_trim(0); }
 
+size_t clinux_heap_end_bytes(void) { return mallinfo2().keepcost; }
+
 int clinux_become(const char *name, unsigned uid, unsigned gid) {
   if (initgroups(name, gid) != 0) return 1;
   if (setgid(gid) != 0) return 2;

@@ -13,7 +13,6 @@
 #undef _XOPEN_SOURCE_EXTENDED
 #undef _POSIX_C_SOURCE
 #include <Python.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -231,9 +230,6 @@ static inline unsigned int plimsoll_flags_internal(void) {
 }
 /// The flags of a type that applications may call.
 static inline unsigned int plimsoll_flags_callable(void) { return Py_TPFLAGS_DEFAULT; }
-
-/// The bytes at the end of the heap that were never given out (mallinfo(3), keepcost).
-static inline size_t plimsoll_heap_end_bytes(void) { return mallinfo2().keepcost; }
 
 /// The signal that makes faulthandler write the stacks of all threads.
 static inline int plimsoll_stack_signal(void) { return SIGRTMIN + 3; }

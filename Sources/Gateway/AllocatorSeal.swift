@@ -1,6 +1,7 @@
 // AllocatorSeal: uses up the holes among the mold's objects. Edge.
 internal import CPython
 internal import Glibc
+internal import Platform
 
 /// Takes what is free between the objects of the mold, and never gives it back.
 ///
@@ -77,7 +78,7 @@ public enum AllocatorSeal {
   /// Chunks of every size, large ones first, until one comes from the end of the heap.
   private static func sealHeap() -> Int {
     // The end of the heap is one chunk, which mallinfo(3) calls keepcost.
-    let end = unsafe UInt(bitPattern: sbrk(0)) - UInt(plimsoll_heap_end_bytes())
+    let end = unsafe UInt(bitPattern: sbrk(0)) - UInt(Process.heapEndBytes)
     var bytes = 0
     var size = largestChunk - 64
     while size >= 24 {

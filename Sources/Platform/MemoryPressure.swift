@@ -12,6 +12,9 @@ public struct MemoryPressure: Equatable, Sendable {
     public var last300sHundredths: Int64
     /// All such time since the start, microseconds: the difference of two looks is exact.
     public var totalMicroseconds: Int64
+
+    /// ``last10sHundredths`` in whole percent, rounded down: 0...100.
+    public var last10sPercent: Int { Int(last10sHundredths / 100) }
   }
 
   /// At least one task waited.

@@ -74,6 +74,9 @@ public enum Process {
   /// Gives free pages of the heap back to the kernel (malloc_trim(3)).
   public static func trimHeap() { clinux_trim_heap() }
 
+  /// Bytes at the end of the heap that were never given out (mallinfo(3), keepcost).
+  public static var heapEndBytes: Int { clinux_heap_end_bytes() }
+
   /// Sets one variable of the environment; nil takes it away.
   public static func setEnvironment(_ name: String, _ value: String?) {
     if let value {

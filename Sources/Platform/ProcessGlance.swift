@@ -65,40 +65,32 @@ public struct ProcessGlance: Equatable, Sendable {
   }
 }
 
-/// Sizes from /proc/PID/statm (proc_pid_statm(5)), 8 µs: an estimate for where
-/// ``ProcessMemory`` may not be read. Bytes.
-public struct ResidentMemory: Equatable, Sendable {
-  /// Pages in memory.
-  public var residentBytes: Int64
-  /// Those among them that belong to files or shared memory.
-  public var fileBytes: Int64
-
-  /// Pages that belong to no file. What a worker shares with its mold is in it, so only its growth
-  /// says what the worker took.
-  public var anonymousBytes: Int64 { max(0, residentBytes - fileBytes) }
-
-  /// Looks at a process; nil where it is gone.
-  public static func read(_ pid: Int32) -> ResidentMemory? {
-    KernelText.read("/proc/\(pid)/statm") { parse($0) }
-  }
-
-  static func parse(_ text: Span<UInt8>) -> ResidentMemory? {
-    guard let size = text.number(at: 0), let resident = text.number(at: size.end),
-      let file = text.number(at: resident.end)
-    else { return nil }
-    return ResidentMemory(
-      residentBytes: resident.value.multipliedOrLargest(by: ProcessGlance.pageBytes),
-      fileBytes: file.value.multipliedOrLargest(by: ProcessGlance.pageBytes))
-  }
-}
-
 /// What a process can know of itself after each request.
 public enum OwnMemory {
   /// Page faults of this process so far (getrusage(2)): a system call of less than 1 µs. Where the
   /// count rose by n, the process made at most n pages its own.
-  public static func faults() -> Int64 {
+  public static func faults() -> Int64 { faults(of: RUSAGE_SELF.rawValue) }
+
+  /// The same of the calling thread alone (RUSAGE_THREAD): half as dear, whatever else runs.
+  public static func threadFaults() -> Int64 { faults(of: 1) }
+
+  private static func faults(of who: Int32) -> Int64 {
     var usage = rusage()
-    unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    unsafe getrusage(__rusage_who_t(who), &usage)
     return Int64(usage.ru_minflt) &+ Int64(usage.ru_majflt)
+  }
+
+  /// Pages in memory that belong to no file and no shared memory, in bytes, from /proc/self/statm
+  /// (proc_pid_statm(5)): 8 µs. What a worker shares with its mold is in it, so only its growth
+  /// says what the worker took. nil where /proc is missing.
+  public static func anonymousBytes() -> Int64? {
+    KernelText.read("/proc/self/statm") { anonymousBytes($0) }
+  }
+
+  static func anonymousBytes(_ text: Span<UInt8>) -> Int64? {
+    guard let size = text.number(at: 0), let resident = text.number(at: size.end),
+      let file = text.number(at: resident.end)
+    else { return nil }
+    return max(0, resident.value - file.value).multipliedOrLargest(by: ProcessGlance.pageBytes)
   }
 }

@@ -66,13 +66,8 @@ extension MemoryBudget {
     return room
   }
 
-  /// Whether one more worker may be started: measured + what the starting ones will still take +
-  /// this one ≤ the line, for each line.
-  public func admits(expectedBytes: Int64, _ figures: MemoryFigures) -> Bool {
-    room(figures).bytes >= max(0, expectedBytes)
-  }
-
-  /// How many more workers may be started at once; 0...`most`.
+  /// How many more workers may be started at once, 0...`most`: measured + what the starting ones
+  /// will still take + these ≤ the line, for each line.
   public func admitted(expectedBytes: Int64, _ figures: MemoryFigures, most: Int) -> Int {
     let room = room(figures).bytes
     guard room >= 0, most > 0 else { return 0 }

@@ -17,16 +17,19 @@ struct GrowthGuard {
 
   /// Begins now.
   init() {
-    baseBytes = ResidentMemory.read(Process.id)?.anonymousBytes ?? 0
+    baseBytes = OwnMemory.anonymousBytes() ?? 0
     nextFaults = OwnMemory.faults() + Self.leastStepBytes / ProcessGlance.pageBytes
   }
+
+  /// How much the process has grown, in bytes; negative where it gave memory back. 8 µs.
+  var bytes: Int64 { (OwnMemory.anonymousBytes() ?? baseBytes) - baseBytes }
 
   /// How much the process has grown, in bytes, where that is more than `allowanceBytes`; nil where
   /// it is not. Allocates: never, unless there is reason to look properly.
   mutating func excess(over allowanceBytes: Int64) -> Int64? {
     let faults = OwnMemory.faults()
-    guard faults >= nextFaults, let now = ResidentMemory.read(Process.id) else { return nil }
-    let growth = now.anonymousBytes - baseBytes
+    guard faults >= nextFaults, let now = OwnMemory.anonymousBytes() else { return nil }
+    let growth = now - baseBytes
     if growth > allowanceBytes { return growth }
     // So many pages may come before the next look.
     let step = max(Self.leastStepBytes, (allowanceBytes - growth) / 4)

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -61,6 +62,43 @@ def cpu_share_used():
     (total, idle), _ = ticks(), time.sleep(1)
     later_total, later_idle = ticks()
     return 1 - (later_idle - idle) / max(1, later_total - total)
+
+
+# What is said.
+
+
+def add_program(parser):
+    """The option --program; `check_program` looks at what became of it."""
+    found = str(STAGED) if STAGED.exists() else shutil.which("plimsoll")
+    parser.add_argument("--program", default=found, help="the plimsoll program")
+
+
+def check_program(parser, options):
+    if not options.program or not os.access(options.program, os.X_OK):
+        parser.error(f"the plimsoll program is not there ({options.program or STAGED}); "
+                     "run `make stage`, or say --program")
+
+
+def print_seconds(runs, columns, row, marks, end):
+    """A line for each second with a row of every run, and lines between them at `marks`, pairs of a
+    second and a text."""
+    wide = sum(width for _, width in columns)
+    heads = "".join(f"{name:>{width}}" for name, width in columns)
+    print("       " + "".join(f" | {run.name:^{wide}.{wide}}" for run in runs))
+    print(" second" + f" | {heads}" * len(runs))
+    for second in range(end):
+        for when, text in marks:
+            if second == when:
+                print(f"------- {text} " + "-" * ((wide + 3) * len(runs) - len(text) - 2))
+        print(f"{second + 1:>7}" + "".join(f" | {row(run, second)}" for run in runs))
+
+
+def print_summary(names, tables, width):
+    """What each run did: one column of `width` for each, of pairs of a title and a value."""
+    print(f"\n{'':30}" + "".join(f"{name[:width - 2]:>{width}}" for name in names))
+    for lines in zip(*tables):
+        print(f"{lines[0][0]:30}" + "".join(f"{value:>{width}}" for _, value in lines))
+    print("\nSpike: requests sent during it. One without an answer counts with the time it waited.")
 
 
 # The server.

@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import os
 import shlex
-import shutil
 import sys
 import tempfile
 import threading
@@ -18,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import chart
-from driver import BUSY, STAGED, Client, Failed, Server, cpu_share_used, number, percentile
+import driver
+from driver import BUSY, Client, Failed, Server, cpu_share_used, number, percentile
 from memory_group import MemoryGroup
 
 HERE = Path(__file__).resolve().parent
@@ -183,7 +183,6 @@ def measure(choice, options):
 
 
 COLUMNS = [("MB", 5), ("procs", 6), ("killed", 7), ("req/s", 6), ("p99 ms", 8)]
-WIDTH = sum(width for _, width in COLUMNS)
 
 
 def figures(run, second):
@@ -208,14 +207,8 @@ def row(run, second):
 
 def print_seconds(runs, options):
     spike, after, end = phases(options)
-    heads = "".join(f"{name:>{width}}" for name, width in COLUMNS)
-    print("       " + "".join(f" | {run.name:^{WIDTH}.{WIDTH}}" for run in runs))
-    print(" second" + f" | {heads}" * len(runs))
-    for second in range(end):
-        for when, text in ((spike, f"{options.clients} clients"), (after, "1 client")):
-            if second == when:
-                print(f"------- {text} " + "-" * ((WIDTH + 3) * len(runs) - len(text) - 2))
-        print(f"{second + 1:>7}" + "".join(f" | {row(run, second)}" for run in runs))
+    marks = [(spike, f"{options.clients} clients"), (after, "1 client")]
+    driver.print_seconds(runs, COLUMNS, row, marks, end)
     print("Most memory of each second; processes at its end, the supervisor included; processes "
           "that the\nkernel has killed so far; requests answered in the second, and how long "
           "they took.")
@@ -246,10 +239,7 @@ def summary(run, options):
 
 
 def print_summary(runs, options):
-    print(f"\n{'':30}" + "".join(f"{run.name[:26]:>28}" for run in runs))
-    for lines in zip(*(summary(run, options) for run in runs)):
-        print(f"{lines[0][0]:30}" + "".join(f"{value:>28}" for _, value in lines))
-    print("\nSpike: requests sent during it. One without an answer counts with the time it waited.")
+    driver.print_summary([run.name for run in runs], [summary(run, options) for run in runs], 28)
 
 
 def draw(runs, options):
@@ -295,8 +285,7 @@ def parse_arguments():
     add("--after", type=int, default=10, help="seconds after the spike, with one client")
     add("--timeout", type=float, default=60.0, help="seconds after which a client gives up")
     add("--svg", default="memory.svg", help="file for the chart")
-    found = str(STAGED) if STAGED.exists() else shutil.which("plimsoll")
-    add("--program", default=found, help="the plimsoll program")
+    driver.add_program(parser)
     site = TOP / ".venv" / "bin" / "python"
     add("--python", default=str(site) if site.exists() else sys.executable,
         help="the Python that has Django; 3.12 and newer share more memory")
@@ -304,9 +293,7 @@ def parse_arguments():
     for one in options.servers:
         if one not in CHOICES:
             parser.error(f"there is no server {one!r}; choose from {', '.join(CHOICES)}")
-    if not options.program or not os.access(options.program, os.X_OK):
-        parser.error(f"the plimsoll program is not there ({options.program or STAGED}); "
-                     "run `make stage`, or say --program")
+    driver.check_program(parser, options)
     return options
 
 

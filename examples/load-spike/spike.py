@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import os
 import shlex
-import shutil
 import signal
 import sys
 import tempfile
@@ -18,7 +17,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from driver import BUSY, STAGED, Client, Failed, Server, cpu_share_used, number, percentile
+import driver
+from driver import BUSY, Client, Failed, Server, cpu_share_used, number, percentile
 
 HERE = Path(__file__).resolve().parent
 APACHE = "--policy apache --mpm prefork --preset stock-prefork --no-preload"
@@ -213,7 +213,6 @@ def measure(name, words, options):
 
 
 COLUMNS = [("procs", 6), ("busy", 5), ("req/s", 6), ("p50 ms", 7), ("p99 ms", 7), ("import", 7)]
-WIDTH = sum(width for _, width in COLUMNS)
 
 
 def row(run, second):
@@ -230,14 +229,8 @@ def row(run, second):
 
 def print_seconds(runs, options):
     spike, after, end = phases(options)
-    heads = "".join(f"{name:>{width}}" for name, width in COLUMNS)
-    print("       " + "".join(f" | {run.name:^{WIDTH}.{WIDTH}}" for run in runs))
-    print(" second" + f" | {heads}" * len(runs))
-    for second in range(end):
-        for when, text in ((spike, f"{options.clients} more clients"), (after, "they are gone")):
-            if second == when:
-                print(f"------- {text} " + "-" * ((WIDTH + 3) * len(runs) - len(text) - 2))
-        print(f"{second + 1:>7}" + "".join(f" | {row(run, second)}" for run in runs))
+    marks = [(spike, f"{options.clients} more clients"), (after, "they are gone")]
+    driver.print_seconds(runs, COLUMNS, row, marks, end)
     print("Processes and busy handlers at the end of each second; times of the requests answered\n"
           "in it; import: CPU seconds that processes spent importing the application.")
     if not all(run.has_status for run in runs):
@@ -275,10 +268,7 @@ def summary(run, options, errors):
 def print_summary(runs, options):
     errors = sorted({one.error for run in runs for one in run.requests if one.error})
     tables = [summary(run, options, errors) for run in runs]
-    print(f"\n{'':30}" + "".join(f"{run.name[:32]:>34}" for run in runs))
-    for lines in zip(*tables):
-        print(f"{lines[0][0]:30}" + "".join(f"{value:>34}" for _, value in lines))
-    print("\nSpike: requests sent during it. One without an answer counts with the time it waited.")
+    driver.print_summary([run.name for run in runs], tables, 34)
 
 
 def check_memory(options):
@@ -316,12 +306,9 @@ def parse_arguments():
     add("--left", default=APACHE, help="options of the first server")
     add("--right", default="", help="options of the second server; none: the default")
     add("--only", choices=["left", "right"], help="run only one of them")
-    found = str(STAGED) if STAGED.exists() else shutil.which("plimsoll")
-    add("--program", default=found, help="the plimsoll program")
+    driver.add_program(parser)
     options = parser.parse_args()
-    if not options.program or not os.access(options.program, os.X_OK):
-        parser.error(f"the plimsoll program is not there ({options.program or STAGED}); "
-                     "run `make stage`, or say --program")
+    driver.check_program(parser, options)
     return options
 
 

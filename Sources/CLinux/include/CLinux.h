@@ -138,6 +138,9 @@ int clinux_pipe(int *read_end, int *write_end);
 /// malloc_trim(3): gives free heap pages back to the kernel.
 void clinux_trim_heap(void);
 
+/// mallinfo2(3)'s keepcost: bytes at the end of the heap that were never given out.
+size_t clinux_heap_end_bytes(void);
+
 /// initgroups(3), setgid(2) and setuid(2) in this order; 0, or the number of the one that failed.
 int clinux_become(const char *name, unsigned uid, unsigned gid);
 // ---- another process (Platform/RunningProcess.swift) ----
