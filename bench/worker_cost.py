@@ -1,5 +1,6 @@
 """The memory of one more single-threaded worker, measure by measure."""
 
+import contextlib
 import re
 import socket
 import statistics
@@ -26,12 +27,62 @@ LADDER = [
     ("+ immortal", ["--warm"], "freeze,warm,immortal"),
     ("+ sealed", ["--warm"], "freeze,warm,immortal,seal"),
     ("+ code gathered (all)", ["--warm"], "all"),
+    ("+ merged (--merge-pages)", ["--warm", "--merge-pages"], "all"),
 ]
+KSM = Path("/sys/kernel/mm/ksm")
+KSM_FAST = {"pages_to_scan": "20000", "sleep_millisecs": "10", "run": "1"}
+RMAP_ITEM_BYTES = 64  # what the kernel takes for each page that it has looked at, on x86-64
 
 VIEWS = {
     "Django, /admin/login/": ("mysite.wsgi", SITE, "/admin/login/"),
     "trivial view": ("hello.py", HELLO, "/"),
 }
+
+
+@contextlib.contextmanager
+def merging(is_wanted):
+    """ksmd at work, faster than anyone would have it; afterwards as it was before."""
+    if not is_wanted:
+        yield
+        return
+    try:
+        before = {name: (KSM / name).read_text() for name in KSM_FAST}
+        for name, value in KSM_FAST.items():
+            (KSM / name).write_text(value)
+    except OSError as error:
+        raise CannotStart(f"root and a kernel with KSM are needed: {error}") from error
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            (KSM / name).write_text(value)
+
+
+def _settle(seconds=180):
+    """Waits until ksmd finds nothing more to merge: two rounds in a row within one per cent."""
+    end = time.monotonic() + seconds
+    last, quiet = 0, 0
+    while quiet < 3:
+        scans = int((KSM / "full_scans").read_text())
+        while int((KSM / "full_scans").read_text()) < scans + 2:
+            if time.monotonic() > end:
+                raise CannotStart(f"ksmd has not settled after {seconds} s")
+            time.sleep(0.1)
+        now = int((KSM / "pages_sharing").read_text())
+        quiet = quiet + 1 if abs(now - last) <= now / 100 else 0
+        last = now
+
+
+def _ksm_kib(pids):
+    """KiB that the kernel takes for what it knows of the processes' pages."""
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/{pid}/ksm_stat").read_text().splitlines():
+                name, _, value = line.partition(" ")
+                if name == "ksm_rmap_items":
+                    total += int(value) * RMAP_ITEM_BYTES // 1024
+    return total
 
 
 def marginal(view, version, options, measures, requests=REQUESTS, keep=None):
@@ -41,6 +92,7 @@ def marginal(view, version, options, measures, requests=REQUESTS, keep=None):
     return {
         "pss": (many["pss"] - few["pss"]) / (MANY - FEW),
         "private": many["private"], "base": few["pss"],
+        "ksm": (many["ksm"] - few["ksm"]) / (MANY - FEW),
         "areas": many["areas"],
     }
 
@@ -59,11 +111,14 @@ def _sum(view, version, options, measures, workers, requests):
             "--workers", str(workers), "--keep-alive", "60",
             "--bind", f"127.0.0.1:{place.port}", *words], "",
         environment={"PLIMSOLL_MOLD": measures} if measures else {})
-    with tempfile.TemporaryDirectory(prefix="plimsoll-bench-") as name:
+    is_merging = "--merge-pages" in options
+    with (merging(is_merging), tempfile.TemporaryDirectory(prefix="plimsoll-bench-") as name):
         running = Running(contender, Place(free_port(), Path(name)))
         try:
             _wait_for_workers(running, workers)
             connections = _load(running.port, path, workers, requests)
+            if is_merging:
+                _settle()
             pids = running.pids()
             own = [pid for pid in pids if _title(pid).startswith("plimsoll: worker")]
             figures = [processes.memory_kib(pid) for pid in own]
@@ -71,7 +126,7 @@ def _sum(view, version, options, measures, workers, requests):
                 "pss": processes.pss_kib(pids),
                 "private": statistics.median(
                     one["Private_Dirty"] + one["Private_Clean"] for one in figures),
-                "areas": areas(own[len(own) // 2]),
+                "areas": areas(own[len(own) // 2]), "ksm": _ksm_kib(pids),
             }
             for connection in connections:
                 connection.close()
@@ -157,6 +212,8 @@ def main(arguments):
                     cost = marginal(view, version, options, measures)
                     cells.append(f"{version}: {cost['pss']:7.0f} /{cost['private']:7.0f} /"
                                  f"{cost['base']:7.0f}")
+                    if cost["ksm"]:
+                        cells.append(f"(and {cost['ksm']:.0f} in the kernel, for ksmd)")
                     if "--areas" in arguments:
                         cells.append(str(cost["areas"]))
                 except (CannotStart, OSError, subprocess.SubprocessError) as error:

@@ -36,6 +36,8 @@ public struct ServerSettings: Equatable, Sendable {
   public var immortal = true
   /// Whether code that the warm requests run is moved together.
   public var gatherCode = true
+  /// Whether the kernel may merge equal pages of the mold and the workers.
+  public var mergePages = false
 
   // MARK: where
 

@@ -78,6 +78,12 @@ public enum SettingsTable {
       reason: "CPython counts inside of code objects while they run, so that each would cost a "
         + "worker a page of its own."),
     SettingDefinition(
+      "merge-pages", directive: "MergePages", .flag(\.mergePages), "", in: .application,
+      help: "Let the kernel keep equal memory pages of the workers once, where its ksmd runs "
+        + "(Linux 6.4 or newer).",
+      reason: "It costs the machine CPU time for as long as it runs, and a process could learn "
+        + "from how long a write takes that another one has the same page."),
+    SettingDefinition(
       "reload", .flag(\.reload), "", in: .application,
       help: "Restart when a source file of the application changes; for development.",
       reason: "Watching files costs time, and half an upload must not go live."),

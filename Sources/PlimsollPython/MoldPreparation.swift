@@ -51,6 +51,18 @@ struct MoldPreparation {
     if measures.contains(.seal) { seal(gil) }
   }
 
+  /// Lets equal pages be merged, in the workers too; an empty mold's as well.
+  ///
+  /// Not before the application is loaded: ksmd need not look at what is still being written. Not
+  /// before exec, where the server may still be root: kernels from 6.4 to 6.6 forget it there.
+  static func mergePages() {
+    if let obstacle = MemoryMerging.begin() {
+      ErrorLog.write(.warn, "mold: \(obstacle.sentence)")
+    } else {
+      ErrorLog.write(.info, "mold: the kernel may merge equal pages of the workers")
+    }
+  }
+
   /// Writes what the Python side has to say to the error log.
   static func log(_ messages: [MoldScript.Message]) {
     for message in messages {

@@ -37,6 +37,7 @@ enum MoldProcess {
     control.send(.loading(python: Interpreter.version))
     Interpreter.enableFaultHandler(fd: 2, gil)
     let application = context.settings.preload ? load(context.settings, control, gil) : nil
+    if context.settings.mergePages { MoldPreparation.mergePages() }
     var mold = Mold(context: context, application: application, watch: watch(context, gil))
     control.send(.ready)
     mold.serve(control, gil)
