@@ -9,19 +9,30 @@ extension LoadlinePolicy {
   /// Share of the budget in use from which on idle workers are replaced, in percent: below it
   /// nobody needs what that would give back.
   public static let refreshFromPercent: Int64 = 60
+  /// Share of the last 10 s in which everybody waited for memory, percent, from which on no process
+  /// is started: the kernel takes pages away that are needed again at once, and one more process
+  /// would only make all of them slower. An idle or busy machine with enough memory shows 0.
+  public static let stallLimitPercent = 10
   /// Least time between two such replacements, ms.
   public static let refreshEveryMs: Int64 = 1_000
 
   /// Processes that the memory admits now: what is measured, what those that are there will still
-  /// take, and the new ones fit into the budget. One where there is none at all: somebody must
-  /// serve.
+  /// take, and the new ones fit into the budget, and nobody waits for memory much. One where there
+  /// is none at all: somebody must serve.
   func admitted(_ tick: PolicyTick) -> Int {
     guard let memory = tick.memory else { return .max }
     let figures = Self.figures(memory, tick)
-    let admitted = memory.budget.admitted(
-      expectedBytes: memory.expectedBytes, figures, most: settings.maxProcesses)
+    let admitted =
+      Self.isStalled(memory)
+      ? 0
+      : memory.budget.admitted(
+        expectedBytes: memory.expectedBytes, figures, most: settings.maxProcesses)
     let isAlone = tick.occupied.allSatisfy(\.state.isLeaving)
     return isAlone ? max(1, admitted) : admitted
+  }
+
+  private static func isStalled(_ memory: MemoryView) -> Bool {
+    memory.stallPercent >= stallLimitPercent
   }
 
   /// What was measured, with what those that stay will still take.
@@ -38,10 +49,21 @@ extension LoadlinePolicy {
   /// Says that the memory keeps processes from being started; once in a while.
   mutating func reportShortage(_ tick: PolicyTick, serving: Int, wanted: Int) -> [ProcessAction] {
     guard state.binding == .memory, let memory = tick.memory else { return [] }
-    if let last = state.lastShortageMs, tick.nowMs - last < Self.reportEveryMs { return [] }
-    state.lastShortageMs = tick.nowMs
-    let why = memory.budget.refusal(
-      expectedBytes: memory.expectedBytes, Self.figures(memory, tick))
+    let isStalled = Self.isStalled(memory)
+    let last = isStalled ? state.lastStallMs : state.lastShortageMs
+    if let last, tick.nowMs - last < Self.reportEveryMs { return [] }
+    let why: String
+    if isStalled {
+      state.lastStallMs = tick.nowMs
+      why =
+        "all processes waited for memory in \(memory.stallPercent) % of the last 10 s (full "
+        + "pressure), and none is started from \(Self.stallLimitPercent) % on: give the machine "
+        + "or the control group more memory, or end other programs"
+    } else {
+      state.lastShortageMs = tick.nowMs
+      why = memory.budget.refusal(
+        expectedBytes: memory.expectedBytes, Self.figures(memory, tick))
+    }
     let processes = serving == 1 ? "1 process serves" : "\(serving) processes serve"
     let text = "\(processes) where \(wanted) are wanted: \(why)"
     return [.log(PolicyMessage(.warning, text))]

@@ -38,6 +38,7 @@ public struct LoadlineSettings: Equatable, Sendable {
 /// 7. No process is started that does not fit into the memory budget together with what those that
 ///    are there will still take. Above the budget the fattest idle process ends first, then the
 ///    fattest busy one after its requests. Without room, a new generation comes one for one.
+///    Neither is one started while all processes wait for memory, whatever the budget leaves.
 /// 8. Where the processes use up all CPU time already, more than one for each core would only take
 ///    memory: demand alone does not start them then.
 public struct LoadlinePolicy: Equatable, Sendable {
@@ -77,6 +78,8 @@ public struct LoadlinePolicy: Equatable, Sendable {
     var demand = 0
     /// When it was last said that the memory is the limit, ms.
     var lastShortageMs: Int64?
+    /// When it was last said that everybody waits for memory, ms.
+    var lastStallMs: Int64?
     /// When a process last was ended because of too much memory, ms.
     var unloadedMs: Int64 = -1
     /// When an idle process last was replaced by a fresh one, ms.

@@ -10,18 +10,22 @@ public struct MemoryView: Equatable, Sendable {
   public var expectedBytes: Int64
   /// What a worker takes that was just forked, bytes; 0 where it is not known.
   public var freshWorkerBytes: Int64
+  /// Share of the last 10 s in which all processes that were not idle waited for memory, whole
+  /// percent: those of the server's control group, else of the machine. 0 where it is not known.
+  public var stallPercent: Int
   /// When something was last measured anew, ms of the monotonic clock.
   public var measuredMs: Int64
 
   /// The memory of a server; sizes in bytes.
   public init(
     budget: MemoryBudget, figures: MemoryFigures, expectedBytes: Int64,
-    freshWorkerBytes: Int64 = 0, measuredMs: Int64 = 0
+    freshWorkerBytes: Int64 = 0, stallPercent: Int = 0, measuredMs: Int64 = 0
   ) {
     self.budget = budget
     self.figures = figures
     self.expectedBytes = max(1, expectedBytes)
     self.freshWorkerBytes = max(0, freshWorkerBytes)
+    self.stallPercent = min(max(0, stallPercent), 100)
     self.measuredMs = measuredMs
   }
 }

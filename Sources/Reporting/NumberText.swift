@@ -55,7 +55,8 @@ enum NumberText {
   static func json(_ value: Double?) -> String {
     guard let value, value.isFinite else { return "null" }
     var text = fixed(value, decimals: 3)
-    while text.hasSuffix("0") { text.removeLast() }
+    // A number so large that it has no decimals keeps its zeros.
+    while text.contains(".") && text.hasSuffix("0") { text.removeLast() }
     if text.hasSuffix(".") { text.removeLast() }
     return text
   }

@@ -6,7 +6,13 @@ extension ServerStatus.Memory {
   public var sentence: String {
     let percent = budgetBytes > 0 ? usedBytes &* 100 / budgetBytes : 0
     return "\(text(usedBytes)) of \(text(budgetBytes)) (\(percent) %); supervisor "
-      + "\(text(supervisorBytes)), molds \(text(moldBytes))"
+      + "\(text(supervisorBytes)), molds \(text(moldBytes))\(notes)"
+  }
+
+  /// What is told only where there is something to tell.
+  var notes: String {
+    (mergedBytes > 0 ? ", merged pages \(text(mergedBytes))" : "")
+      + (stallPercent > 0 ? "; \(stallPercent) % of the time all waited for memory" : "")
   }
 
   /// How many workers there can be, and what keeps them from being more.

@@ -79,6 +79,15 @@ extension ServerStatus {
     uptimeSeconds > 0 ? Double(cpuMs) / 10 / Double(uptimeSeconds) : nil
   }
 
+  /// What the workers that serve grew by for each request that they answered, in bytes; nil before
+  /// any request.
+  public var growthBytesPerRequest: Double? {
+    let serving = workers.filter { $0.phase == .serving }
+    let requests = serving.reduce(0) { $0 &+ $1.totals.requests }
+    let bytes = serving.reduce(0) { $0 &+ $1.growthBytes }
+    return requests > 0 ? Double(bytes) / Double(requests) : nil
+  }
+
   // MARK: scoreboard
 
   /// Letters that a worker has in the scoreboard: one for each of its handlers, and at least as
@@ -152,6 +161,11 @@ extension ServerStatus {
 }
 
 extension ServerStatus.Worker {
+  /// What it grew by for each request that it answered, in bytes; nil before any.
+  public var growthBytesPerRequest: Double? {
+    totals.requests > 0 ? Double(growthBytes) / Double(totals.requests) : nil
+  }
+
   /// Handlers that are in a request, or hold a connection.
   public var busy: Int { handlers.count { $0.state.isBusy } }
 }

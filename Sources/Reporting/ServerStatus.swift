@@ -61,6 +61,12 @@ public struct ServerStatus: Equatable, Sendable {
     public var workerBytes: Int64 = 0
     /// What a worker takes that was just forked.
     public var freshWorkerBytes: Int64 = 0
+    /// Share of the last 10 s in which all processes that were not idle waited for memory, 0...100
+    /// percent: those of the server's control group, or of the machine.
+    public var stallPercent = 0
+    /// Pages of the workers that the kernel has merged with equal ones (`--merge-pages`), each
+    /// counted for every worker that has it.
+    public var mergedBytes: Int64 = 0
     /// Workers that fit into the budget.
     public var capacity = 0
     /// What keeps the server from having more workers.
@@ -153,6 +159,9 @@ public struct ServerStatus: Equatable, Sendable {
     public var cpuMs: Int64 = 0
     /// What it takes for itself, in bytes; 0 before it was measured.
     public var memoryBytes: Int64 = 0
+    /// What it took since it began to serve, in bytes, when it last looked; negative where it gave
+    /// memory back. Pages that it copied from its mold do not count.
+    public var growthBytes: Int64 = 0
     /// Its connections.
     public var connections = Connections()
     /// Requests, bytes and time of all its handlers.

@@ -72,7 +72,9 @@ public enum StatusJSON {
         "memory": {"budget_bytes": \(memory.budgetBytes), "used_bytes": \(memory.usedBytes),
           "supervisor_bytes": \(memory.supervisorBytes), "mold_bytes": \(memory.moldBytes),
           "worker_bytes": \(memory.workerBytes), "fresh_worker_bytes": \(memory.freshWorkerBytes),
-          "capacity": \(memory.capacity), "binding": "\(memory.binding.rawValue)"},
+          "capacity": \(memory.capacity), "binding": "\(memory.binding.rawValue)",
+          "stall_percent": \(memory.stallPercent), "merged_bytes": \(memory.mergedBytes),
+          "growth_bytes_per_request": \(NumberText.json(status.growthBytesPerRequest))},
 
       """)
   }
@@ -109,7 +111,9 @@ public enum StatusJSON {
     writer.append(", \"generation\": \(worker.generation)")
     writer.append(", \"phase\": \"\(word(worker.phase))\", \"accepting\": \(worker.isAccepting)")
     writer.append(", \"age_ms\": \(worker.ageMs), \"cpu_ms\": \(worker.cpuMs),\n")
-    writer.append("     \"memory_bytes\": \(worker.memoryBytes),\n")
+    writer.append("     \"memory_bytes\": \(worker.memoryBytes)")
+    writer.append(", \"growth_bytes\": \(worker.growthBytes), \"growth_bytes_per_request\": ")
+    writer.append("\(NumberText.json(worker.growthBytesPerRequest)),\n")
     writer.append("     \"connections\": ")
     append(worker.connections, &writer)
     writer.append(",\n     \"totals\": ")

@@ -119,7 +119,7 @@ public enum StatusPage {
       fact(
         "Memory", NumberText.bytes(Double(memory.usedBytes)),
         "of \(NumberText.bytes(Double(memory.budgetBytes))); "
-          + memory.capacitySentence(workers: status.workers.count))
+          + memory.capacitySentence(workers: status.workers.count) + memory.notes)
     }
     let connections = status.connections
     fact(

@@ -31,15 +31,12 @@ extension Scoreboard {
     for index in 0..<slots {
       let slot = self[index]
       let worker = slot.worker(number: index, nowMs: nowMs)
-      status.slots.append(worker)
-      guard worker != nil else { continue }
-      status.cpuMs &+= slot.cpuMs
-      for number in 0...threads {
-        let line = slot.line(number)
-        status.totals.requests &+= line.requests
-        status.totals.bytes &+= line.bytes
-        durationUs &+= line.durationUs
-      }
+      status.slots.append(worker?.worker)
+      guard let worker else { continue }
+      status.cpuMs &+= worker.worker.cpuMs
+      status.totals.requests &+= worker.worker.totals.requests
+      status.totals.bytes &+= worker.worker.totals.bytes
+      durationUs &+= worker.durationUs
     }
     status.totals.durationMs = durationUs / 1000
     return status
@@ -55,8 +52,10 @@ extension Scoreboard {
 }
 
 extension WorkerSlot {
-  /// The worker in this slot; nil where it is open.
-  func worker(number: Int, nowMs: Int64) -> ServerStatus.Worker? {
+  /// The worker in this slot, and the time of its requests in microseconds; nil where it is open.
+  func worker(
+    number: Int, nowMs: Int64
+  ) -> (worker: ServerStatus.Worker, durationUs: Int64)? {
     let phase: ServerStatus.Phase
     switch self.phase {
     case .open: return nil
@@ -74,6 +73,7 @@ extension WorkerSlot {
     worker.ageMs = startedMs > 0 ? max(0, nowMs &- startedMs) : 0
     worker.cpuMs = cpuMs
     worker.memoryBytes = memoryBytes
+    worker.growthBytes = growthBytes
     worker.connections.total = connections
     worker.connections.keepAlive = keepAliveConnections
     worker.connections.reading = readingConnections
@@ -83,13 +83,10 @@ extension WorkerSlot {
     for index in 0..<threads {
       worker.handlers.append(line(index).handler(in: phase, nowMs: nowMs))
     }
-    // The monitor's line belongs to no handler, but what it answered is answered.
-    for index in 0...threads {
-      worker.totals.requests &+= line(index).requests
-      worker.totals.bytes &+= line(index).bytes
-      worker.totals.durationMs &+= line(index).durationUs / 1000
-    }
-    return worker
+    let done = done
+    worker.totals = ServerStatus.Totals(
+      requests: done.requests, bytes: done.bytes, durationMs: done.durationUs / 1000)
+    return (worker, done.durationUs)
   }
 }
 

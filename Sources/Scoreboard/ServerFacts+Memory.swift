@@ -16,6 +16,8 @@ extension ServerFacts {
       memory.moldBytes = memoryLine[Memory.moldBytes]
       memory.workerBytes = memoryLine[Memory.workerBytes]
       memory.freshWorkerBytes = memoryLine[Memory.freshWorkerBytes]
+      memory.stallPercent = Int(min(max(moreMemoryLine[MoreMemory.stallPercent], 0), 100))
+      memory.mergedBytes = moreMemoryLine[MoreMemory.mergedBytes]
       memory.capacity = Int(min(max(memoryLine[Memory.capacity], 0), 1 << 30))
       let binding = memoryLine[Memory.binding]
       if Self.bindings.indices.contains(Int(truncatingIfNeeded: binding)) {
@@ -30,6 +32,8 @@ extension ServerFacts {
       memoryLine[Memory.moldBytes] = memory.moldBytes
       memoryLine[Memory.workerBytes] = memory.workerBytes
       memoryLine[Memory.freshWorkerBytes] = memory.freshWorkerBytes
+      moreMemoryLine[MoreMemory.stallPercent] = Int64(memory.stallPercent)
+      moreMemoryLine[MoreMemory.mergedBytes] = memory.mergedBytes
       memoryLine[Memory.capacity] = Int64(memory.capacity)
       memoryLine[Memory.binding] = Int64(Self.bindings.firstIndex(of: memory.binding) ?? 0)
       memoryLine[Memory.budgetBytes] = memory.budgetBytes

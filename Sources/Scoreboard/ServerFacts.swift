@@ -3,7 +3,7 @@
 /// The lines of a scoreboard that are about no worker in particular. Written by the supervisor.
 @safe public struct ServerFacts {
   /// Lines of numbers.
-  private static let numberLines = 3
+  private static let numberLines = 4
   /// Longest title that is kept, in bytes.
   private static let titleBytes = 127
   /// Longest name of the product with its version.
@@ -36,7 +36,7 @@
     static let deaths = 5
   }
 
-  /// Fields of the line about memory; ServerFacts+Memory.
+  /// Fields of the first line about memory; ServerFacts+Memory.
   enum Memory {
     static let budgetBytes = 0
     static let usedBytes = 1
@@ -48,7 +48,14 @@
     static let binding = 7
   }
 
+  /// Fields of the second.
+  enum MoreMemory {
+    static let stallPercent = 0
+    static let mergedBytes = 1
+  }
+
   var memoryLine: SharedLine { unsafe SharedLine(at: base + 2 * SharedLine.bytes) }
+  var moreMemoryLine: SharedLine { unsafe SharedLine(at: base + 3 * SharedLine.bytes) }
   private var now: SharedLine { unsafe SharedLine(at: base) }
   private var gone: SharedLine { unsafe SharedLine(at: base + SharedLine.bytes) }
 
@@ -151,12 +158,10 @@
   /// Adds what the worker of a slot did, which is gone, before the slot is cleared.
   public func inherit(from slot: WorkerSlot) {
     gone.add(slot.cpuMs, to: Gone.cpuMs)
-    for index in 0...slot.threads {
-      let line = slot.line(index)
-      gone.add(line.requests, to: Gone.requests)
-      gone.add(line.bytes, to: Gone.bytes)
-      gone.add(line.durationUs, to: Gone.durationUs)
-    }
+    let done = slot.done
+    gone.add(done.requests, to: Gone.requests)
+    gone.add(done.bytes, to: Gone.bytes)
+    gone.add(done.durationUs, to: Gone.durationUs)
   }
 
   /// Requests that workers answered which are gone.

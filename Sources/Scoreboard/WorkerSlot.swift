@@ -43,6 +43,7 @@ internal import ProcessPolicy
     static let connections = 4
     static let waiting = 5
     static let cpuMs = 6
+    static let growthBytes = 7
   }
 
   private enum Census {
@@ -116,6 +117,9 @@ internal import ProcessPolicy
   /// CPU time of the process, in milliseconds. Allocates: never.
   public func setCPUTime(ms: Int64) { header(1)[Header.cpuMs] = ms }
 
+  /// What the process took since it began to serve, in bytes. Allocates: never.
+  public func setGrowth(bytes: Int64) { header(1)[Header.growthBytes] = bytes }
+
   /// What its connections do, counted now and then. Allocates: never.
   public func setCensus(keepAlive: Int, reading: Int, writing: Int, closing: Int) {
     let line = header(2)
@@ -169,6 +173,9 @@ internal import ProcessPolicy
   public var waiting: Int { count(1, Header.waiting) }
   /// CPU time of the process when it last looked, in milliseconds.
   public var cpuMs: Int64 { header(1)[Header.cpuMs] }
+  /// What the process took since it began to serve when it last looked, in bytes; negative where it
+  /// gave some back.
+  public var growthBytes: Int64 { header(1)[Header.growthBytes] }
   /// Connections that wait for their next request.
   public var keepAliveConnections: Int { count(2, Census.keepAlive) }
   /// Connections from which a request is read.
@@ -179,9 +186,18 @@ internal import ProcessPolicy
   public var closingConnections: Int { count(2, Census.closing) }
 
   /// Requests that were answered.
-  public var requestsServed: Int64 {
-    var sum: Int64 = 0
-    for index in 0...threads { sum &+= line(index).requests }
+  public var requestsServed: Int64 { done.requests }
+
+  /// What all handlers did, and the monitor: its line belongs to no handler, but what it answered
+  /// is answered.
+  var done: (requests: Int64, bytes: Int64, durationUs: Int64) {
+    var sum: (requests: Int64, bytes: Int64, durationUs: Int64) = (0, 0, 0)
+    for index in 0...threads {
+      let line = line(index)
+      sum.requests &+= line.requests
+      sum.bytes &+= line.bytes
+      sum.durationUs &+= line.durationUs
+    }
     return sum
   }
 

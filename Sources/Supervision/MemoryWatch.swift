@@ -26,6 +26,10 @@ struct MemoryWatch {
   private var fresh: MarginalCost?
   private var server = ServerMemory()
   private var groupNow: MemoryBudget.Group?
+  /// Share of the last 10 s in which everybody waited for memory, percent; 0 where it is not known.
+  private var stallPercent = 0
+  /// What all workers had merged with equal pages when they were last read, bytes.
+  private var mergedBytes: Int64 = 0
   private var measuredMs: Int64 = 0
   private var lastGlanceMs: Int64 = 0
   private var lastBaseMs = -baseMs
@@ -69,10 +73,12 @@ struct MemoryWatch {
     readBase(molds, nowMs: nowMs)
     if nowMs - lastGlanceMs >= Self.glanceMs {
       lastGlanceMs = nowMs
+      // The kernel works the average out every 2 s.
+      stallPercent = (group?.pressure() ?? MemoryPressure.readMachine())?.full.last10sPercent ?? 0
       for worker in workers where worker.state == .ready { glance(at: worker) }
     }
     while let slot = sampler.next(nowMs: nowMs), workers.indices.contains(slot) {
-      read(workers[slot], nowMs: nowMs)
+      measure(workers[slot], nowMs: nowMs)
     }
   }
 
@@ -86,6 +92,7 @@ struct MemoryWatch {
     server.workersBytes = workers.reduce(0) {
       $0 + ($1.state == .empty ? 0 : bytes(of: $1) ?? 0)
     }
+    mergedBytes = workers.reduce(0) { $0 + ($1.state == .empty ? 0 : $1.mergedBytes) }
     setAllowances(workers)
   }
 
@@ -110,10 +117,19 @@ struct MemoryWatch {
   /// reckoned with as much.
   mutating func outgrew(_ worker: WorkerHandle, grownBytes: Int64, nowMs: Int64) {
     growth.outgrew(grownBytes: grownBytes, afterRequests: worker.board.requestsServed)
-    let now = max(grownBytes, Self.ownBytes(of: worker) ?? 0)
-    worker.memoryBytes = now
-    worker.board.setMemory(bytes: now)
-    cost?.record(bytes: GrowthAllowance.expectedBytes(takenBytes: now, grownBytes: grownBytes))
+    let now = max(grownBytes, Self.read(worker)?.ownBytes ?? 0)
+    note(
+      now, of: worker, nowMs: nowMs,
+      expectedBytes: GrowthAllowance.expectedBytes(takenBytes: now, grownBytes: grownBytes))
+  }
+
+  /// A worker takes so much, and others are to be reckoned with what is expected of it.
+  private mutating func note(
+    _ bytes: Int64, of worker: WorkerHandle, nowMs: Int64, expectedBytes: Int64
+  ) {
+    worker.memoryBytes = bytes
+    worker.board.setMemory(bytes: bytes)
+    cost?.record(bytes: expectedBytes)
     measuredMs = nowMs
   }
 
@@ -122,26 +138,25 @@ struct MemoryWatch {
     sampler.note(slot: worker.slot, growthBytes: now.growthBytes(since: before))
   }
 
-  private mutating func read(_ worker: WorkerHandle, nowMs: Int64) {
+  private mutating func measure(_ worker: WorkerHandle, nowMs: Int64) {
     let began = Clock.monotonicMicroseconds()
     worker.glance = ProcessGlance.read(worker.pid)
-    if let bytes = Self.ownBytes(of: worker) {
-      let isFirst = worker.memoryBytes == nil
-      worker.memoryBytes = bytes
-      worker.board.setMemory(bytes: bytes)
-      cost?.record(bytes: bytes)
-      if isFirst { fresh?.record(bytes: bytes) }
-      measuredMs = nowMs
+    if let now = Self.read(worker) {
+      if worker.memoryBytes == nil { fresh?.record(bytes: now.ownBytes) }
+      worker.mergedBytes = now.mergedBytes
+      note(now.ownBytes, of: worker, nowMs: nowMs, expectedBytes: now.ownBytes)
     }
     sampler.finished(
       slot: worker.slot, costMicroseconds: Clock.monotonicMicroseconds() - began, nowMs: nowMs)
   }
 
-  /// The worker's own pages and what the kernel holds for it, read now.
-  private static func ownBytes(of worker: WorkerHandle) -> Int64? {
+  /// The worker's own pages with what the kernel holds for it, and its merged pages, read now.
+  ///
+  /// Merged pages are nobody's own: most of them equal one of the mold, and are counted there.
+  private static func read(_ worker: WorkerHandle) -> (ownBytes: Int64, mergedBytes: Int64)? {
     guard let own = ProcessMemory.read(worker.pid) else { return nil }
     let kernel = ProcessKernelMemory.read(worker.pid)?.bytes ?? 0
-    return own.privateBytes + own.swapBytes + kernel
+    return (own.privateBytes + own.swapBytes + kernel, own.mergedBytes)
   }
 
   private mutating func readBase(_ molds: [MoldHandle], nowMs: Int64) {
@@ -176,7 +191,8 @@ struct MemoryWatch {
   var view: MemoryView {
     MemoryView(
       budget: budget, figures: MemoryFigures(server: server, group: groupNow),
-      expectedBytes: expectedBytes, freshWorkerBytes: freshBytes, measuredMs: measuredMs)
+      expectedBytes: expectedBytes, freshWorkerBytes: freshBytes, stallPercent: stallPercent,
+      measuredMs: measuredMs)
   }
 
   /// For the status.
@@ -190,6 +206,8 @@ struct MemoryWatch {
     memory.freshWorkerBytes = freshBytes
     memory.capacity = budget.capacity(expectedBytes: expectedBytes, server)
     memory.binding = binding
+    memory.stallPercent = stallPercent
+    memory.mergedBytes = mergedBytes
     return memory
   }
 

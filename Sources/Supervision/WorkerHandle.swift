@@ -22,6 +22,8 @@ final class WorkerHandle {
   var startedMs: Int64 = 0
   /// What it took for itself when it was last measured, bytes; nil before that.
   var memoryBytes: Int64?
+  /// Pages that the kernel had merged with equal ones then, bytes.
+  var mergedBytes: Int64 = 0
   /// The cheap look at the time of that measurement.
   var glance: ProcessGlance?
   /// CPU time it had used at the last look, for ``CPUMeter``.
@@ -48,6 +50,7 @@ final class WorkerHandle {
     startedMs = nowMs
     cpuMs = 0
     memoryBytes = nil
+    mergedBytes = 0
     glance = nil
     pid = 0
     readySinceMs = nil

@@ -22,7 +22,7 @@ import Testing
 
   func tick(
     _ processes: [ProcessSnapshot], budget: Int64, used: Int64, worker: Int64 = 10,
-    fresh: Int64 = 0, generation: Int = 1, nowMs: Int64 = 1000, waiting: Int = 0
+    fresh: Int64 = 0, generation: Int = 1, nowMs: Int64 = 1000, waiting: Int = 0, stall: Int = 0
   ) -> PolicyTick {
     PolicyTick(
       nowMs: nowMs, generation: generation, processes: processes, waitingConnections: waiting,
@@ -30,7 +30,8 @@ import Testing
       memory: MemoryView(
         budget: MemoryBudget(bytes: budget * Self.mb, source: .setting, reason: "said"),
         figures: MemoryFigures(server: ServerMemory(moldsBytes: used * Self.mb)),
-        expectedBytes: worker * Self.mb, freshWorkerBytes: fresh * Self.mb, measuredMs: nowMs))
+        expectedBytes: worker * Self.mb, freshWorkerBytes: fresh * Self.mb,
+        stallPercent: stall, measuredMs: nowMs))
   }
 
   // MARK: admission
@@ -84,6 +85,43 @@ import Testing
         == "1 process serves where 6 are wanted: one more worker takes 10 MB, and the memory "
         + "budget of 67 MB leaves 9 MB (the server takes 50 MB, those that are there will take "
         + "8 MB more)")
+  }
+
+  // MARK: pressure
+
+  @Test(arguments: [(9, 5), (10, 0), (11, 0), (100, 0)])
+  func nobodyIsStartedWhileAllWaitForMemory(stall: Int, spawned: Int) {
+    var policy = policy()
+    let tick = tick(processes([10], busy: 1), budget: 500, used: 50, waiting: 4, stall: stall)
+    #expect(policy.decide(tick).map(\.spawnCount).reduce(0, +) == spawned)
+    #expect(policy.binding == (spawned == 0 ? .memory : .demand))
+  }
+
+  @Test func oneServesWhateverThePressure() {
+    var policy = policy(min: 3)
+    #expect(policy.decide(tick([], budget: 500, used: 50, stall: 100)) == [.spawn(slots: [0])])
+  }
+
+  @Test func thePressureIsToldWithFiguresNowAndThen() {
+    var policy = policy()
+    func text(_ stall: Int, budget: Int64 = 500, nowMs: Int64) -> String? {
+      let tick = tick(
+        processes([10], busy: 1), budget: budget, used: 50, nowMs: nowMs, waiting: 4, stall: stall)
+      return policy.decide(tick).compactMap(\.text).first
+    }
+    let said = text(12, nowMs: 1000)
+    #expect(said?.hasPrefix("1 process serves where 6 are wanted: all processes waited") == true)
+    #expect(said?.contains("in 12 % of the last 10 s (full pressure)") == true)
+    #expect(said?.contains("from 10 % on") == true)
+    #expect(text(12, nowMs: 2000) == nil)
+    // The other shortage is another piece of news.
+    #expect(text(0, budget: 55, nowMs: 3000)?.contains("the memory budget") == true)
+    #expect(text(12, nowMs: 1000 + LoadlinePolicy.reportEveryMs) != nil)
+  }
+
+  @Test(arguments: [(-1, 0), (0, 0), (100, 100), (101, 100)])
+  func aShareIsAShare(said: Int, taken: Int) {
+    #expect(tick([], budget: 1, used: 1, stall: said).memory?.stallPercent == taken)
   }
 
   // MARK: above the line

@@ -14,8 +14,12 @@ import Testing
     memory.freshWorkerBytes = 1_000_000
     memory.capacity = 99
     memory.binding = binding
+    (memory.stallPercent, memory.mergedBytes) = (12, 3_000_000)
     var worker = ServerStatus.Worker()
+    worker.phase = .serving
     worker.memoryBytes = 1_500_000
+    worker.growthBytes = 600_000
+    worker.totals.requests = 400
     var status = ServerStatus()
     status.memory = memory
     status.slots = [worker]
@@ -51,14 +55,46 @@ import Testing
     #expect(page.contains("the memory is the limit now"))
   }
 
+  @Test func saysWhatProcessesWaitForAndWhatIsMerged() throws {
+    var status = status()
+    let table = StatusTable.render(status)
+    #expect(table.contains("merged pages 2.9 MB; 12 % of the time all waited for memory"))
+    #expect(StatusReport(status, query: "", host: "").text.contains("12 % of the time all waited"))
+    let json = StatusReport(status, query: "json", host: "").text
+    #expect(json.contains("\"stall_percent\": 12, \"merged_bytes\": 3000000"))
+    status.memory?.stallPercent = 0
+    status.memory?.mergedBytes = 0
+    #expect(!StatusTable.render(status).contains("merged"))
+    #expect(!StatusTable.render(status).contains("waited"))
+  }
+
+  @Test func saysWhatARequestTakes() {
+    var status = status()
+    #expect(status.growthBytesPerRequest == 1500)
+    let json = StatusReport(status, query: "json", host: "").text
+    #expect(json.contains("\"growth_bytes\": 600000, \"growth_bytes_per_request\": 1500,"))
+    #expect(json.contains("\"growth_bytes_per_request\": 1500}"))
+    status.slots[0]?.totals.requests = 0
+    #expect(status.growthBytesPerRequest == nil)
+    #expect(
+      StatusReport(status, query: "json", host: "").text
+        .contains("\"growth_bytes\": 600000, \"growth_bytes_per_request\": null,"))
+    status.slots[0]?.totals.requests = 1
+    status.slots[0]?.phase = .draining
+    #expect(status.growthBytesPerRequest == nil)
+  }
+
   /// Sums of the application's making must not stop the page.
   @Test(arguments: [Int64.min, -1, 0, .max]) func survivesGarbage(bytes: Int64) {
     var status = status()
     status.memory?.usedBytes = bytes
     status.memory?.workerBytes = bytes
     status.memory?.budgetBytes = max(1, bytes)
+    status.memory?.mergedBytes = bytes
+    status.slots[0]?.growthBytes = bytes
     _ = StatusTable.render(status)
     _ = StatusReport(status, query: "", host: "").text
+    _ = StatusReport(status, query: "json", host: "").text
   }
 }
 

@@ -68,5 +68,7 @@ import Testing
     #expect(NumberText.json(0) == "0")
     #expect(NumberText.json(12.5) == "12.5")
     #expect(NumberText.json(100) == "100")
+    #expect(NumberText.json(1e16) == "10000000000000000")
+    #expect(NumberText.json(-12.5) == "-12.5")
   }
 }

@@ -24,8 +24,9 @@ import Testing
     let workers = try #require(root["workers"] as? [[String: Any]])
     #expect(
       workers[0].keys.sorted() == [
-        "accepting", "age_ms", "connections", "cpu_ms", "generation", "handler_count", "handlers",
-        "memory_bytes", "phase", "pid", "slot", "totals",
+        "accepting", "age_ms", "connections", "cpu_ms", "generation", "growth_bytes",
+        "growth_bytes_per_request", "handler_count", "handlers", "memory_bytes", "phase", "pid",
+        "slot", "totals",
       ])
     let handlers = try #require(workers[0]["handlers"] as? [[String: Any]])
     #expect(

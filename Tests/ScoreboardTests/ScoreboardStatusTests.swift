@@ -82,6 +82,7 @@ import Testing
     memory.workerBytes = 3
     memory.freshWorkerBytes = 4
     memory.capacity = 5
+    (memory.stallPercent, memory.mergedBytes) = (6, 7)
     for binding in [BindingLimit.demand, .processes, .memory, .cpu, .failures] {
       memory.binding = binding
       board.facts.memory = memory
@@ -91,6 +92,8 @@ import Testing
     board[0].setMemory(bytes: 77)
     board[0].setAllowance(bytes: 88)
     #expect(board.status().slots[0]?.memoryBytes == 77)
+    board[0].setGrowth(bytes: -78)
+    #expect(board.status().slots[0]?.growthBytes == -78)
     #expect(board[0].allowanceBytes == 88)
   }
 
