@@ -84,7 +84,7 @@ let package = Package(
     tests("Supervision", ["Supervision", "Configuration", "ProcessPolicy", "Platform"]),
     tests("Scoreboard", ["Scoreboard", "Reporting", "ProcessPolicy", "Platform"]),
     tests("Platform", ["Platform"]),
-    tests("Server", ["Server", "ProcessPolicy", "HTTP1", "Platform", "Bytes"]),
+    tests("Server", ["Server", "Control", "ProcessPolicy", "HTTP1", "Platform", "Bytes"]),
     tests("HouseRules", []),
   ]
 )

@@ -30,13 +30,30 @@ public enum ControlMessage: Equatable, Sendable {
   /// Worker: has served `--max-requests`, or was sent SIGTERM, and drains by itself; replace it.
   case retiring
   /// Worker: has taken so much more memory since it began to serve, above its allowance, and drains
-  /// by itself; replace it.
-  case outgrown(kibibytes: Int32)
+  /// by itself; replace it. `source` is the URL that stands out, if one does.
+  case outgrown(kibibytes: Int32, source: GrowthSource?)
   /// Mold, with `--reload`: this source file changed, came or went.
   case filesChanged(path: String)
 }
 
 extension ControlMessage {
+  /// A URL whose requests made a worker grow.
+  public struct GrowthSource: Equatable, Sendable {
+    /// Its path, as the client sent it, perhaps cut; without the query.
+    public var path: String
+    /// What its requests took.
+    public var kibibytes: Int32
+    /// The requests that took it; 0 where that is not known, as it were many, each a little.
+    public var requests: Int32
+
+    /// A URL and what it took.
+    public init(path: String, kibibytes: Int32, requests: Int32) {
+      self.path = path
+      self.kibibytes = kibibytes
+      self.requests = requests
+    }
+  }
+
   /// Most bytes of an encoded message; longer texts are cut.
   public static let mostBytes = 4096
 
@@ -62,7 +79,10 @@ extension ControlMessage {
     case .forked(let slot, let pid): Self.encode(.forked, [Int32(slot), pid])
     case .failed(let code, let message): Self.encode(.failed, [code], text: message)
     case .retiring: Self.encode(.retiring)
-    case .outgrown(let kibibytes): Self.encode(.outgrown, [kibibytes])
+    case .outgrown(let kibibytes, nil): Self.encode(.outgrown, [kibibytes])
+    case .outgrown(let kibibytes, let source?):
+      Self.encode(
+        .outgrown, [kibibytes, source.kibibytes, source.requests], text: source.path)
     case .filesChanged(let path): Self.encode(.filesChanged, text: path)
     }
   }
@@ -92,7 +112,16 @@ extension ControlMessage {
     case .retiring: self = .retiring
     case .outgrown:
       guard let kibibytes = Self.number(&rest), kibibytes >= 0 else { return nil }
-      self = .outgrown(kibibytes: kibibytes)
+      guard !rest.isEmpty else {
+        self = .outgrown(kibibytes: kibibytes, source: nil)
+        break
+      }
+      guard let part = Self.number(&rest), part >= 0, let requests = Self.number(&rest),
+        requests >= 0
+      else { return nil }
+      self = .outgrown(
+        kibibytes: kibibytes,
+        source: GrowthSource(path: Self.text(&rest), kibibytes: part, requests: requests))
     case .filesChanged: self = .filesChanged(path: Self.text(&rest))
     }
     guard rest.isEmpty else { return nil }

@@ -29,6 +29,8 @@ internal import Platform
   /// Set by whoever unparks the thread, under the server's lock.
   var mayPoll = false
   private(set) var exchange: Exchange!
+  /// Page faults of this thread, which tell where the process grows.
+  var faults = FaultTrail()
 
   private var serverLine: UnsafeMutablePointer<UInt8>
   private var serverLineCount = 0

@@ -53,18 +53,6 @@ extension WorkerServer {
     beginDrain(.drain)
   }
 
-  /// Looks once in a millisecond whether the process has outgrown its allowance; then it asks to be
-  /// replaced and goes.
-  func lookAtGrowth() {
-    growthLookMs = nowMs
-    let allowance = slot.allowanceBytes
-    guard allowance > 0, drainMode == .none, let bytes = growth.excess(over: allowance) else {
-      return
-    }
-    control.send(.outgrown(kibibytes: Int32(clamping: bytes >> 10)))
-    beginDrain(.drain)
-  }
-
   /// Stops accepting and ends connections: idle ones at once (`stop`), or after one more request or
   /// their keep-alive time (`drain`), so that no request already on its way is lost.
   ///

@@ -37,6 +37,7 @@ extension WorkerServer {
     slot.setCensus(keepAlive: keepAlive, reading: reading, writing: writing, closing: lingering)
     slot.setConnections(table.count)
     slot.setCPUTime(ms: Clock.processCPUMs())
+    slot.setGrowth(bytes: growth.bytes)
   }
 
   /// What the connection that holds a handler does; nothing where connections hold none.

@@ -92,6 +92,8 @@ internal import Synchronization
   var monitorPolls = false
   /// Whether the accept rule's gate is closed. Written by the holder of the role only.
   var gateIsClosed = false
+  /// At which paths the process grew.
+  var ledger = GrowthLedger(anonymousBytes: OwnMemory.anonymousBytes() ?? 0)
   /// Objects lent by the application whose responses are sent; given back by the next handler.
   var releases: [OpaquePointer] = unsafe []
 

@@ -101,20 +101,9 @@ extension Supervisor {
       ErrorLog.write(
         .info, "\(worker.name) (pid \(worker.pid)) retires and is replaced: \(reason)")
       beginDraining(worker, nowMs: nowMs)
-    case .outgrown(let kibibytes):
+    case .outgrown(let kibibytes, let source):
       guard worker.state == .ready else { return }
-      let grown = Int64(kibibytes) << 10
-      memory.outgrew(worker, grownBytes: grown, nowMs: nowMs)
-      // A leak replaces many workers: one line in a while says it, the rest is for those who look.
-      let isNews = nowMs - lastGrowthNoticeMs >= Self.growthNoticeMs
-      if isNews { lastGrowthNoticeMs = nowMs }
-      ErrorLog.write(
-        isNews ? .warn : .info,
-        "\(worker.name) (pid \(worker.pid)) took \(grown.asSize) more memory since it began to "
-          + "serve, of \(worker.board.allowanceBytes.asSize) that it may; it is replaced after the "
-          + "\(worker.board.requestsServed) requests it has answered and those in hand: look for a "
-          + "leak if this goes on")
-      beginDraining(worker, nowMs: nowMs)
+      hasOutgrown(worker, grownBytes: Int64(kibibytes) << 10, source, nowMs: nowMs)
     case .failed(let code, let message):
       guard !hasServed else {
         if let nextMold, nextMold.generation == worker.generation {
@@ -127,6 +116,23 @@ extension Supervisor {
       stop(ExitCode(rawValue: code) ?? .application, nowMs: nowMs)
     case .fork, .drain, .finish, .stop, .reopenLogs, .loading, .forked, .filesChanged: break
     }
+  }
+
+  private func hasOutgrown(
+    _ worker: WorkerHandle, grownBytes: Int64, _ source: ControlMessage.GrowthSource?, nowMs: Int64
+  ) {
+    memory.outgrew(worker, grownBytes: grownBytes, nowMs: nowMs)
+    // A leak replaces many workers: one line in a while says it, the rest is for those who look.
+    let isNews = nowMs - lastGrowthNoticeMs >= Self.growthNoticeMs
+    if isNews { lastGrowthNoticeMs = nowMs }
+    ErrorLog.write(
+      isNews ? .warn : .info,
+      "\(worker.name) (pid \(worker.pid)) took \(grownBytes.asSize) more memory since it began to "
+        + "serve\(source.map { ", \($0.sentence)" } ?? ""), of "
+        + "\(worker.board.allowanceBytes.asSize) that it may; it is replaced after the "
+        + "\(worker.board.requestsServed) requests it has answered and those in hand: look for a "
+        + "leak if this goes on")
+    beginDraining(worker, nowMs: nowMs)
   }
 
   private func workerIsReady(_ worker: WorkerHandle, nowMs: Int64) {
@@ -299,5 +305,14 @@ extension Supervisor {
     guard let before = outOfMemoryKills, let now = outOfMemory.kills else { return nil }
     outOfMemoryKills = now
     return now > before
+  }
+}
+
+extension ControlMessage.GrowthSource {
+  /// `mostly in /leak/: 4 MB in 4 requests`.
+  var sentence: String {
+    let size = (Int64(kibibytes) << 10).asSize
+    let count = requests == 1 ? " in 1 request" : " in \(requests) requests"
+    return "mostly in \(path): \(size)\(requests > 0 ? count : "")"
   }
 }

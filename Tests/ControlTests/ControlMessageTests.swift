@@ -8,7 +8,10 @@ import Testing
     .loading(python: "3.13.1"),
     .ready, .forked(slot: 3, pid: 1), .forked(slot: 3, pid: .max),
     .failed(code: 3, message: "Grüße"), .failed(code: -1, message: ""), .retiring,
-    .outgrown(kibibytes: 0), .outgrown(kibibytes: 70_000),
+    .outgrown(kibibytes: 0, source: nil), .outgrown(kibibytes: 70_000, source: nil),
+    .outgrown(
+      kibibytes: 70_000, source: .init(path: "/a/%20", kibibytes: 60_000, requests: 9)),
+    .outgrown(kibibytes: 1, source: .init(path: "", kibibytes: 0, requests: 0)),
     .filesChanged(path: "/srv/app.py"),
   ]
 
