@@ -6,13 +6,19 @@ extension ServerStatus.Memory {
   public var sentence: String {
     let percent = budgetBytes > 0 ? usedBytes &* 100 / budgetBytes : 0
     return "\(text(usedBytes)) of \(text(budgetBytes)) (\(percent) %); supervisor "
-      + "\(text(supervisorBytes)), molds \(text(moldBytes))\(notes)"
+      + "\(text(supervisorBytes)), molds \(text(moldBytes))"
   }
 
   /// What is told only where there is something to tell.
-  var notes: String {
-    (mergedBytes > 0 ? ", merged pages \(text(mergedBytes))" : "")
-      + (stallPercent > 0 ? "; \(stallPercent) % of the time all waited for memory" : "")
+  var notes: [String] {
+    var notes: [String] = []
+    if stallPercent > 0 {
+      notes.append("all processes waited for memory in \(stallPercent) % of the last 10 s")
+    }
+    if mergedBytes > 0 {
+      notes.append("\(text(mergedBytes)) of the workers' pages are merged with equal ones")
+    }
+    return notes
   }
 
   /// How many workers there can be, and what keeps them from being more.

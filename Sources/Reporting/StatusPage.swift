@@ -119,7 +119,8 @@ public enum StatusPage {
       fact(
         "Memory", NumberText.bytes(Double(memory.usedBytes)),
         "of \(NumberText.bytes(Double(memory.budgetBytes))); "
-          + memory.capacitySentence(workers: status.workers.count) + memory.notes)
+          + ([memory.capacitySentence(workers: status.workers.count)] + memory.notes)
+          .joined(separator: "; "))
     }
     let connections = status.connections
     fact(

@@ -43,6 +43,7 @@ public enum StatusTable {
     if let memory = status.memory {
       lines.append("  memory     \(memory.sentence)")
       lines.append("  capacity   \(memory.capacitySentence(workers: status.workers.count))")
+      for note in memory.notes { lines.append("             \(note)") }
     }
     var done = "\(NumberText.grouped(status.totals.requests)) requests, "
     done += NumberText.bytes(Double(status.totals.bytes))

@@ -54,10 +54,14 @@
     static let mergedBytes = 1
   }
 
-  var memoryLine: SharedLine { unsafe SharedLine(at: base + 2 * SharedLine.bytes) }
-  var moreMemoryLine: SharedLine { unsafe SharedLine(at: base + 3 * SharedLine.bytes) }
-  private var now: SharedLine { unsafe SharedLine(at: base) }
-  private var gone: SharedLine { unsafe SharedLine(at: base + SharedLine.bytes) }
+  var memoryLine: SharedLine { line(2) }
+  var moreMemoryLine: SharedLine { line(3) }
+  private var now: SharedLine { line(0) }
+  private var gone: SharedLine { line(1) }
+
+  private func line(_ number: Int) -> SharedLine {
+    unsafe SharedLine(at: base + number * SharedLine.bytes)
+  }
 
   // MARK: texts, written once before there is any other process
 

@@ -3,7 +3,7 @@ internal import Control
 
 /// The page faults of one handler thread, looked at so seldom that requests do not notice.
 ///
-/// A look costs 0.3 µs, of the 9 µs of a short request: so there is one in a millisecond at most,
+/// A look costs 0.4 µs, of the 9 µs of a short request: so there is one in a millisecond at most,
 /// after the request that runs then. A rise of ``leastPages`` is worth reading how much the process
 /// has grown (8 µs); where it has, the thread looks after each of its next requests, so that growth
 /// is told by the request.
@@ -57,8 +57,10 @@ struct FaultTrail {
 /// The growth of a worker, path by path: few of them, the largest.
 ///
 /// Only what exceeds the most that the process ever had counts, so that memory which is taken and
-/// given back by turns is nobody's growth. Two requests at a time are not told apart: one of both is
-/// held to have taken what both took.
+/// given back by turns is nobody's growth. Two requests at a time are not told apart: one of them
+/// is held to have taken what both took. Nor are two that use the same memory by turns: where one
+/// needs much for a moment and another keeps some of what that gave back, the former takes the new
+/// pages.
 struct GrowthLedger {
   /// Paths that are kept.
   static let mostRows = 16

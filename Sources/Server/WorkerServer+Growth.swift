@@ -22,8 +22,7 @@ extension WorkerServer {
   /// Looks at the page faults of the calling handler thread, after its request, to which growth is
   /// put down. Allocates: where the process has grown.
   @inline(never)
-  func lookAtFaults(_ thread: HandlerThread, nowUs: Int64) {
-    let exchange = thread.exchange!
+  func lookAtFaults(_ thread: HandlerThread, _ exchange: Exchange, nowUs: Int64) {
     // What is still being sent will be given back.
     guard exchange.tail == nil else { return }
     let finding = thread.faults.look(faults: OwnMemory.threadFaults(), nowUs: nowUs)

@@ -166,7 +166,7 @@ extension WorkerServer {
     precondition(exchange.isOver, "an application must finish or abort its exchange")
     let endedUs = Clock.monotonicMicroseconds()
     exchange.endLine(durationUs: endedUs - nowUs)
-    if endedUs >= thread.faults.nextLookUs { lookAtFaults(thread, nowUs: endedUs) }
+    if endedUs >= thread.faults.nextLookUs { lookAtFaults(thread, exchange, nowUs: endedUs) }
     return endedUs
   }
 

@@ -58,8 +58,10 @@ import Testing
   @Test func saysWhatProcessesWaitForAndWhatIsMerged() throws {
     var status = status()
     let table = StatusTable.render(status)
-    #expect(table.contains("merged pages 2.9 MB; 12 % of the time all waited for memory"))
-    #expect(StatusReport(status, query: "", host: "").text.contains("12 % of the time all waited"))
+    let waited = "all processes waited for memory in 12 % of the last 10 s"
+    let merged = "2.9 MB of the workers' pages are merged with equal ones"
+    #expect(table.contains("\n             \(waited)\n             \(merged)\n"))
+    #expect(StatusReport(status, query: "", host: "").text.contains("; \(waited); \(merged)"))
     let json = StatusReport(status, query: "json", host: "").text
     #expect(json.contains("\"stall_percent\": 12, \"merged_bytes\": 3000000"))
     status.memory?.stallPercent = 0
