@@ -36,6 +36,8 @@ public struct ServerSettings: Equatable, Sendable {
   public var immortal = true
   /// Whether code that the warm requests run is moved together.
   public var gatherCode = true
+  /// Requests after which a worker that served some of them becomes the next mold; 0: none does.
+  public var reforkAfter = 1000
 
   // MARK: where
 

@@ -78,6 +78,14 @@ public enum SettingsTable {
       reason: "CPython counts inside of code objects while they run, so that each would cost a "
         + "worker a page of its own."),
     SettingDefinition(
+      "refork-after", directive: "ReforkAfter", .count(\.reforkAfter, 0...1_000_000_000), "N",
+      in: .application,
+      help: "After so many requests fork a worker that serves some and then becomes the mold that "
+        + "workers are forked from, so that they share what requests loaded, too; 0: never. With "
+        + "--policy loadline, and not with --no-preload or --reload.",
+      reason: "Most of what an application loads late is loaded by then. It is done twice at most "
+        + "for each start of the application, and given up where it is not safe."),
+    SettingDefinition(
       "reload", .flag(\.reload), "", in: .application,
       help: "Restart when a source file of the application changes; for development.",
       reason: "Watching files costs time, and half an upload must not go live."),

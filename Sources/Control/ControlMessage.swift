@@ -4,8 +4,9 @@
 /// the mold or a worker the other. End of file on a channel means that the other side died.
 public enum ControlMessage: Equatable, Sendable {
   // Supervisor to mold.
-  /// Fork a worker for scoreboard slot `slot`; its channel comes along as a descriptor.
-  case fork(slot: Int)
+  /// Fork a worker for scoreboard slot `slot`; its channel comes along as a descriptor. A scout
+  /// serves with one thread, and becomes a mold after some requests.
+  case fork(slot: Int, isScout: Bool = false)
   // Supervisor to mold or worker.
   /// Finish what is in hand, accept nothing new, exit. Idle keep-alive connections get a last
   /// request answered with `Connection: close` until their time-out.
@@ -32,6 +33,12 @@ public enum ControlMessage: Equatable, Sendable {
   /// Worker: has taken so much more memory since it began to serve, above its allowance, and drains
   /// by itself; replace it.
   case outgrown(kibibytes: Int32)
+  /// Scout: has served enough, drains by itself, and then becomes a mold if it can; replace it.
+  case scouted
+  /// Scout: is a mold from now on, which forks on command over this channel. It has left its slot.
+  case becameMold
+  /// Scout: cannot be forked from, for this reason, and exits.
+  case cannotBecomeMold(reason: String)
   /// Mold, with `--reload`: this source file changed, came or went.
   case filesChanged(path: String)
 }
@@ -46,13 +53,13 @@ extension ControlMessage {
   private enum Tag: UInt8 {
     case fork = 1
     case drain, stop, reopenLogs, loading, ready, forked, failed, retiring, filesChanged, outgrown
-    case finish
+    case finish, scouted, becameMold, cannotBecomeMold
   }
 
   /// The message as bytes: a tag, then 32-bit little-endian numbers, then UTF-8 text to the end.
   public func encode() -> [UInt8] {
     switch self {
-    case .fork(let slot): Self.encode(.fork, [Int32(slot)])
+    case .fork(let slot, let isScout): Self.encode(.fork, [Int32(slot), isScout ? 1 : 0])
     case .drain: Self.encode(.drain)
     case .finish: Self.encode(.finish)
     case .stop: Self.encode(.stop)
@@ -63,6 +70,9 @@ extension ControlMessage {
     case .failed(let code, let message): Self.encode(.failed, [code], text: message)
     case .retiring: Self.encode(.retiring)
     case .outgrown(let kibibytes): Self.encode(.outgrown, [kibibytes])
+    case .scouted: Self.encode(.scouted)
+    case .becameMold: Self.encode(.becameMold)
+    case .cannotBecomeMold(let reason): Self.encode(.cannotBecomeMold, text: reason)
     case .filesChanged(let path): Self.encode(.filesChanged, text: path)
     }
   }
@@ -74,8 +84,10 @@ extension ControlMessage {
     else { return nil }
     switch tag {
     case .fork:
-      guard let slot = Self.number(&rest), slot >= 0 else { return nil }
-      self = .fork(slot: Int(slot))
+      guard let slot = Self.number(&rest), slot >= 0, let kind = Self.number(&rest),
+        kind == 0 || kind == 1
+      else { return nil }
+      self = .fork(slot: Int(slot), isScout: kind == 1)
     case .drain: self = .drain
     case .finish: self = .finish
     case .stop: self = .stop
@@ -93,6 +105,9 @@ extension ControlMessage {
     case .outgrown:
       guard let kibibytes = Self.number(&rest), kibibytes >= 0 else { return nil }
       self = .outgrown(kibibytes: kibibytes)
+    case .scouted: self = .scouted
+    case .becameMold: self = .becameMold
+    case .cannotBecomeMold: self = .cannotBecomeMold(reason: Self.text(&rest))
     case .filesChanged: self = .filesChanged(path: Self.text(&rest))
     }
     guard rest.isEmpty else { return nil }

@@ -51,7 +51,7 @@ import Testing
     settings.python = "/v/bin/python"
     settings.preload = false
     settings.warmRequests = ["/", "POST /a; Cookie: b=1; c=2"]
-    (settings.immortal, settings.gatherCode) = (false, false)
+    (settings.immortal, settings.gatherCode, settings.reforkAfter) = (false, false, 7)
     settings.binds = [.inherited(3), .unix(path: "/s", mode: 0), .internet(host: "::", port: 0)]
     settings.backlog = 1
     settings.staticMounts = ["/=/srv/é", "/s=/d=e"]
