@@ -108,7 +108,7 @@ def _sum(view, version, options, measures, workers, requests):
         "Plimsoll", lambda place: [
             str(ROOT / "stage" / "bin" / "plimsoll"), "serve", application,
             "--chdir", str(directory), "--python", str(python), "--mpm", "prefork",
-            "--workers", str(workers), "--keep-alive", "60",
+            "--workers", str(workers), "--keep-alive", "60", "--refork-after", "0",
             "--bind", f"127.0.0.1:{place.port}", *words], "",
         environment={"PLIMSOLL_MOLD": measures} if measures else {})
     is_merging = "--merge-pages" in options

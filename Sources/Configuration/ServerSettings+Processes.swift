@@ -13,6 +13,13 @@ extension ServerSettings {
   /// request, as Apache's with mod_wsgi.
   public var loadsInsideRequests: Bool { usesApachePolicy && !preload }
 
+  /// Whether a worker that has served may become the next mold: not while source files are
+  /// watched, as code is written then, and not measured.
+  public var reforks: Bool { preload && !usesApachePolicy && !reload && reforkAfter > 0 }
+
+  /// Requests that a scout answers before it becomes a mold.
+  public var scoutRequests: Int { min(max(reforkAfter, 1), 1000) }
+
   /// How connections meet handler threads.
   public var processModel: ApacheSettings.MPM { ApacheSettings.MPM(rawValue: mpm) ?? .event }
 

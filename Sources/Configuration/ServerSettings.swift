@@ -38,6 +38,8 @@ public struct ServerSettings: Equatable, Sendable {
   public var gatherCode = true
   /// Whether the kernel may merge equal pages of the mold and the workers.
   public var mergePages = false
+  /// Requests after which a worker that served some of them becomes the next mold; 0: none does.
+  public var reforkAfter = 1000
 
   // MARK: where
 

@@ -84,6 +84,14 @@ public enum SettingsTable {
       reason: "It costs the machine CPU time for as long as it runs, and a process could learn "
         + "from how long a write takes that another one has the same page."),
     SettingDefinition(
+      "refork-after", directive: "ReforkAfter", .count(\.reforkAfter, 0...1_000_000_000), "N",
+      in: .application,
+      help: "After so many requests fork a worker that serves some and then becomes the mold that "
+        + "workers are forked from, so that they share what requests loaded, too; 0: never. With "
+        + "--policy loadline, and not with --no-preload or --reload.",
+      reason: "Most of what an application loads late is loaded by then. It is done twice at most "
+        + "for each start of the application, and given up where it is not safe."),
+    SettingDefinition(
       "reload", .flag(\.reload), "", in: .application,
       help: "Restart when a source file of the application changes; for development.",
       reason: "Watching files costs time, and half an upload must not go live."),

@@ -4,8 +4,9 @@
 /// the mold or a worker the other. End of file on a channel means that the other side died.
 public enum ControlMessage: Equatable, Sendable {
   // Supervisor to mold.
-  /// Fork a worker for scoreboard slot `slot`; its channel comes along as a descriptor.
-  case fork(slot: Int)
+  /// Fork a worker for scoreboard slot `slot`; its channel comes along as a descriptor. A scout
+  /// serves with one thread, and becomes a mold after some requests.
+  case fork(slot: Int, isScout: Bool = false)
   // Supervisor to mold or worker.
   /// Finish what is in hand, accept nothing new, exit. Idle keep-alive connections get a last
   /// request answered with `Connection: close` until their time-out.
@@ -32,6 +33,12 @@ public enum ControlMessage: Equatable, Sendable {
   /// Worker: has taken so much more memory since it began to serve, above its allowance, and drains
   /// by itself; replace it. `source` is the URL that stands out, if one does.
   case outgrown(kibibytes: Int32, source: GrowthSource?)
+  /// Scout: has served enough, drains by itself, and then becomes a mold if it can; replace it.
+  case scouted
+  /// Scout: is a mold from now on, which forks on command over this channel. It has left its slot.
+  case becameMold
+  /// Scout: cannot be forked from, for this reason, and exits.
+  case cannotBecomeMold(reason: String)
   /// Mold, with `--reload`: this source file changed, came or went.
   case filesChanged(path: String)
 }
@@ -63,13 +70,13 @@ extension ControlMessage {
   private enum Tag: UInt8 {
     case fork = 1
     case drain, stop, reopenLogs, loading, ready, forked, failed, retiring, filesChanged, outgrown
-    case finish
+    case finish, scouted, becameMold, cannotBecomeMold
   }
 
   /// The message as bytes: a tag, then 32-bit little-endian numbers, then UTF-8 text to the end.
   public func encode() -> [UInt8] {
     switch self {
-    case .fork(let slot): Self.encode(.fork, [Int32(slot)])
+    case .fork(let slot, let isScout): Self.encode(.fork, [Int32(slot), isScout ? 1 : 0])
     case .drain: Self.encode(.drain)
     case .finish: Self.encode(.finish)
     case .stop: Self.encode(.stop)
@@ -83,6 +90,9 @@ extension ControlMessage {
     case .outgrown(let kibibytes, let source?):
       Self.encode(
         .outgrown, [kibibytes, source.kibibytes, source.requests], text: source.path)
+    case .scouted: Self.encode(.scouted)
+    case .becameMold: Self.encode(.becameMold)
+    case .cannotBecomeMold(let reason): Self.encode(.cannotBecomeMold, text: reason)
     case .filesChanged(let path): Self.encode(.filesChanged, text: path)
     }
   }
@@ -94,8 +104,10 @@ extension ControlMessage {
     else { return nil }
     switch tag {
     case .fork:
-      guard let slot = Self.number(&rest), slot >= 0 else { return nil }
-      self = .fork(slot: Int(slot))
+      guard let slot = Self.number(&rest), slot >= 0, let kind = Self.number(&rest),
+        kind == 0 || kind == 1
+      else { return nil }
+      self = .fork(slot: Int(slot), isScout: kind == 1)
     case .drain: self = .drain
     case .finish: self = .finish
     case .stop: self = .stop
@@ -122,6 +134,9 @@ extension ControlMessage {
       self = .outgrown(
         kibibytes: kibibytes,
         source: GrowthSource(path: Self.text(&rest), kibibytes: part, requests: requests))
+    case .scouted: self = .scouted
+    case .becameMold: self = .becameMold
+    case .cannotBecomeMold: self = .cannotBecomeMold(reason: Self.text(&rest))
     case .filesChanged: self = .filesChanged(path: Self.text(&rest))
     }
     guard rest.isEmpty else { return nil }

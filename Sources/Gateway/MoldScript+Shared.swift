@@ -103,5 +103,7 @@ extension MoldScript {
         return messages
 
     sys.modules['_plimsoll_mold'].prepare_fork.__globals__['find_shared'] = find_shared
+    sys.modules['_plimsoll_mold'].__dict__.update(named_values=named_values,
+                                                  shared_kind=shared_kind, is_socket=is_socket)
     """#
 }

@@ -102,6 +102,10 @@ extension MoldScript {
 
     def prepare_fork():
         messages = run_hooks('before_fork', 'workers are forked all the same')
+        return messages + close_connections() + find_shared()
+
+    def close_connections():
+        messages = []
         for what, close in (("Django's database connections", close_django),
                             ("SQLAlchemy's connection pools", close_sqlalchemy)):
             try:
@@ -110,7 +114,7 @@ extension MoldScript {
                 why, trace = last_error()
                 messages.append(f'W{what} cannot be closed before the fork: {why}; workers must '
                                 f'not share them: close them in a hook of plimsoll.before_fork')
-        return messages + find_shared()
+        return messages
 
     def close_django():
         module = sys.modules.get('django.db')

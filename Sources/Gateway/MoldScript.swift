@@ -33,6 +33,21 @@ public enum MoldScript {
   /// Runs the hooks of `plimsoll.after_fork`, in a worker before it serves.
   public static func startWorker(_ gil: borrowing GIL) -> [Message] { call("start_worker", gil) }
 
+  /// Notes what a scout has open, before it serves.
+  public static func beginScouting(_ gil: borrowing GIL) { call("begin_scouting", gil) }
+
+  /// Does in a scout that has served what ``prepareFork(_:)`` does in a mold.
+  ///
+  /// - Returns: why it must not be forked from, with what to do about it; nil where it may.
+  public static func prepareRefork(_ gil: borrowing GIL) -> String? {
+    guard let function = function("prepare_refork", gil), let answer = function.call(gil) else {
+      PyErr_Print()
+      return "what the application holds open cannot be found out; the error log says why"
+    }
+    let reason = answer.text(gil) ?? ""
+    return reason.isEmpty ? nil : reason
+  }
+
   /// Replays requests in this process.
   static func warm(
     _ requests: borrowing PythonReference, _ gil: borrowing GIL
@@ -62,7 +77,8 @@ public enum MoldScript {
     {
       PyErr_Clear()
       guard PythonNames(running: source, file: "<plimsoll>", gil) != nil,
-        PythonNames(running: sharedSource, file: "<plimsoll>", gil) != nil
+        PythonNames(running: sharedSource, file: "<plimsoll>", gil) != nil,
+        PythonNames(running: scoutSource, file: "<plimsoll>", gil) != nil
       else { return nil }
     }
     if let found = Python.attribute(name, ofModule: moduleName, gil) { return found }

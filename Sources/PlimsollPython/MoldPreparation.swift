@@ -63,6 +63,16 @@ struct MoldPreparation {
     }
   }
 
+  /// The same for a worker that becomes a mold. It was warmed by real requests; code is not
+  /// gathered again, as its copies would have to learn anew what those have taught it.
+  func runAgain(_ gil: borrowing GIL) {
+    Interpreter.collectGarbage(gil)
+    if settings.immortal && measures.contains(.immortal) { makeImmortal(gil) }
+    if measures.contains(.freeze) { Interpreter.freezeCollector(gil) }
+    Process.trimHeap()
+    if measures.contains(.seal) { seal(gil) }
+  }
+
   /// Writes what the Python side has to say to the error log.
   static func log(_ messages: [MoldScript.Message]) {
     for message in messages {

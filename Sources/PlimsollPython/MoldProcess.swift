@@ -13,6 +13,8 @@ internal import Server
 /// possible to the pages they share with the mold and with each other. No garbage is collected
 /// while it is loaded, but the application does not see that: if it turns the collector off, or
 /// sets its thresholds, it finds it so ever after.
+///
+/// A worker that served as a scout becomes a mold as well, and serves nobody from then on.
 enum MoldProcess {
   /// What stays the same for the mold and every worker.
   struct Context {
@@ -60,14 +62,62 @@ enum MoldProcess {
     }
     unsafe ErrorLog.threshold = LogLevel(name: settings.logLevel) ?? .notice
     ProcessTitle.set("plimsoll: mold \(settings.title)", shortName: "plimsoll")
-    // Ctrl-C and a stopping service manager signal the whole group; the supervisor decides.
+    takeSignals()
+    return Context(settings: settings, arguments: arguments, scoreboard: scoreboard)
+  }
+
+  /// Ctrl-C and a stopping service manager signal the whole group; the supervisor decides.
+  private static func takeSignals() {
     for signal in [
       Signal.interrupt, Signal.quit, Signal.terminate, Signal.hangUp, Signal.user1, Signal.user2,
     ] {
       Signal.doNothing(on: signal)
     }
     Signal.ignore(Signal.pipe)
-    return Context(settings: settings, arguments: arguments, scoreboard: scoreboard)
+  }
+
+  /// A scout has served enough and given up its server: becomes a mold, if it can be forked from.
+  ///
+  /// - Parameter control: its channel, which now is a mold's.
+  /// - Parameter accessLog: the access log for its workers; -1 for none.
+  /// - Returns: where it cannot, after the supervisor was told why; then the process has to end.
+  static func become(
+    _ context: Context, _ application: WSGIApplication, control number: Int32, accessLog: Int32,
+    _ gil: borrowing GIL
+  ) {
+    let control = ControlChannel(owning: number)
+    takeSignals()
+    Interpreter.flushStandardStreams(gil)
+    if let reason = MoldScript.prepareRefork(gil) ?? reasonOfThreads(gil) {
+      control.send(.cannotBecomeMold(reason: reason))
+      return
+    }
+    ProcessTitle.set("plimsoll: mold \(context.settings.title)", shortName: "plimsoll")
+    MoldPreparation(settings: context.settings).runAgain(gil)
+    Interpreter.flushStandardStreams(gil)
+    // From here on the slot belongs to another worker.
+    guard control.send(.becameMold) else { return }
+    var arguments = context.arguments
+    arguments.accessLog = accessLog
+    var mold = Mold(
+      context: Context(
+        settings: context.settings, arguments: arguments, scoreboard: context.scoreboard),
+      application: application, watch: nil)
+    mold.serve(control, gil)
+    _ = consume control
+    Process.exitAtOnce(0)
+  }
+
+  /// Why there must be no fork, where the process has other threads.
+  private static func reasonOfThreads(_ gil: borrowing GIL) -> String? {
+    let others = ProcessFiles.ownThreads - 1
+    guard others > 0 else { return nil }
+    let names = PythonFork.threadsAlive(gil)
+    let which = names.isEmpty ? "not started by Python" : names.joined(separator: ", ")
+    return "the worker that was to become it has "
+      + "\(others == 1 ? "a thread" : "\(others) threads") of the application's (\(which)), and a "
+      + "fork takes none along: end them in a function that plimsoll.before_fork was given, or "
+      + "turn this off with --refork-after 0"
   }
 
   private static func load(
@@ -134,9 +184,9 @@ enum MoldProcess {
         case .wouldBlock: return
         case .endOfFile, .message(.stop, _), .message(.finish, _), .message(.drain, _):
           isOpen = false
-        case .message(.fork(let slot), let descriptors):
+        case .message(.fork(let slot, let isScout), let descriptors):
           guard let channel = descriptors.first else { continue }
-          fork(slot: slot, channel: channel, control, gil)
+          fork(slot: slot, isScout: isScout, channel: channel, control, gil)
         case .message(.reopenLogs, let descriptors): reopenLogs(descriptors)
         case .message(_, let descriptors):
           for number in descriptors { _ = FileDescriptor(owning: number) }
@@ -155,7 +205,8 @@ enum MoldProcess {
     }
 
     private mutating func fork(
-      slot: Int, channel: Int32, _ control: borrowing ControlChannel, _ gil: borrowing GIL
+      slot: Int, isScout: Bool, channel: Int32, _ control: borrowing ControlChannel,
+      _ gil: borrowing GIL
     ) {
       warnOfThreads(gil)
       let supervisor = control.number
@@ -163,7 +214,7 @@ enum MoldProcess {
         _ = FileDescriptor(owning: supervisor)
         WorkerProcess(
           context: context, application: application, slot: slot, control: channel,
-          accessLog: accessLog
+          accessLog: accessLog, isScout: isScout
         ).run(gil)
       }
       _ = FileDescriptor(owning: channel)

@@ -15,6 +15,8 @@ struct WorkerProcess {
   /// The worker's end of its control channel.
   let control: Int32
   let accessLog: Int32
+  /// Whether it becomes a mold after some requests.
+  let isScout: Bool
 
   private var settings: ServerSettings { context.settings }
 
@@ -22,16 +24,25 @@ struct WorkerProcess {
   func run(_ gil: borrowing GIL) -> Never {
     ProcessTitle.set("plimsoll: worker \(slot) \(settings.title)", shortName: "plimsoll")
     context.scoreboard[slot].occupy(pid: Process.id, startedMs: Clock.monotonicMs())
-    let code: Int32
+    let outcome: WorkerServer.Outcome
     do {
       let stopSignal = try EventFD()
       takeSignals(stopSignal.number)
-      code = serve(stopSignal.number, gil)
+      outcome = serve(stopSignal.number, gil)
+      // Before the descriptor goes: its number may be a file's next.
+      if isScout { Signal.doNothing(on: Signal.terminate) }
     } catch {
       ErrorLog.write(.error, "worker \(slot) cannot be set up: \(error)")
-      code = WorkerServer.exitCode(for: error).rawValue
+      outcome = .exit(WorkerServer.exitCode(for: error).rawValue)
     }
-    finish(code, gil)
+    switch outcome {
+    case .exit(let code): finish(code, gil)
+    case .servedEnough(let control, let accessLog):
+      if let application {
+        MoldProcess.become(context, application, control: control, accessLog: accessLog, gil)
+      }
+      finish(0, gil)
+    }
   }
 
   /// The signals of a worker: TERM drains it; all others are the supervisor's business.
@@ -46,7 +57,7 @@ struct WorkerProcess {
     Signal.ignore(Signal.pipe)
   }
 
-  private func serve(_ stopSignal: Int32, _ gil: borrowing GIL) -> Int32 {
+  private func serve(_ stopSignal: Int32, _ gil: borrowing GIL) -> WorkerServer.Outcome {
     let application: WSGIApplication
     if let loaded = self.application {
       application = loaded
@@ -59,6 +70,7 @@ struct WorkerProcess {
         return fail(.application, MoldProcess.sentence(for: error))
       }
     }
+    if isScout { MoldScript.beginScouting(gil) }
     MoldPreparation.log(MoldScript.startWorker(gil))
     do {
       // The server owns its channel from the first moment; what fails is told through a copy.
@@ -69,7 +81,7 @@ struct WorkerProcess {
           settings: settings, listeners: context.arguments.listeners, application: application,
           scoreboard: context.scoreboard, slot: slot, control: spare.release(),
           accessLog: accessLog, stopSignal: stopSignal,
-          generation: context.arguments.generation)
+          generation: context.arguments.generation, isScout: isScout)
       } catch {
         let code = WorkerServer.exitCode(for: error)
         return fail(
@@ -82,10 +94,10 @@ struct WorkerProcess {
     }
   }
 
-  private func fail(_ code: ExitCode, _ message: String) -> Int32 {
+  private func fail(_ code: ExitCode, _ message: String) -> WorkerServer.Outcome {
     let channel = ControlChannel(owning: control)
     channel.send(.failed(code: code.rawValue, message: message))
-    return code.rawValue
+    return .exit(code.rawValue)
   }
 
   /// Ends like Python does, but for the walk through all objects.

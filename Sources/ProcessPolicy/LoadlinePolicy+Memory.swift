@@ -69,13 +69,15 @@ extension LoadlinePolicy {
     return [.log(PolicyMessage(.warning, text))]
   }
 
-  /// Above the line: one process ends, the fattest idle one, else the fattest busy one after its
-  /// requests. The next only once this one is gone and everything was measured again.
-  mutating func unload(_ tick: PolicyTick, _ staying: [ProcessSnapshot]) -> [ProcessAction] {
+  /// Above the line: one process ends, the scout, else the fattest idle one, else the fattest busy
+  /// one after its requests. The next only once this one is gone and everything was measured again.
+  mutating func unload(
+    _ tick: PolicyTick, _ staying: [ProcessSnapshot], _ scout: ProcessSnapshot? = nil
+  ) -> [ProcessAction] {
     guard let memory = tick.memory, memory.budget.excessBytes(memory.figures) > 0,
       memory.measuredMs > state.unloadedMs,
-      !tick.occupied.contains(where: \.state.isLeaving), staying.count > 1,
-      let fattest = Self.fattest(staying.filter { $0.isLoaded && $0.busyThreads == 0 })
+      !tick.occupied.contains(where: \.state.isLeaving), scout != nil || staying.count > 1,
+      let fattest = scout ?? Self.fattest(staying.filter { $0.isLoaded && $0.busyThreads == 0 })
         ?? Self.fattest(staying.filter(\.isLoaded))
     else { return [] }
     state.unloadedMs = tick.nowMs

@@ -40,6 +40,9 @@ public struct LoadlineSettings: Equatable, Sendable {
 ///    fattest busy one after its requests. Without room, a new generation comes one for one.
 ///    Neither is one started while all processes wait for memory, whatever the budget leaves.
 /// 8. Where the processes use up all CPU time already, more than one for each core would only take
+/// 8. A scout (``ReforkPolicy``) is there besides the others, and goes first where memory is short.
+///    A generation that is the same code is exchanged one by one, in its time.
+/// 9. Where the processes use up all CPU time already, more than one for each core would only take
 ///    memory: demand alone does not start them then.
 public struct LoadlinePolicy: Equatable, Sendable {
   /// How long too much capacity is kept, ms.
@@ -88,6 +91,9 @@ public struct LoadlinePolicy: Equatable, Sendable {
     var binding = BindingLimit.demand
     /// Processes that the old generation had when the new one came; nil while there is no old one.
     var handoverTarget: Int?
+    /// When a process last was exchanged where that has its time, ms: started, and ended.
+    var exchangeStartedMs: Int64?
+    var exchangeEndedMs: Int64?
   }
 
   /// A policy that remembers nothing yet.
@@ -104,6 +110,8 @@ public struct LoadlinePolicy: Equatable, Sendable {
     /// Of this generation and leaving.
     var leaving = 0
     var loading = 0
+    /// Of this generation and not leaving, besides the others.
+    var scout: ProcessSnapshot?
     /// Whether any process is leaving, of whatever generation.
     var isAnyLeaving = false
     /// Busy handlers and waiting connections.
@@ -116,6 +124,9 @@ public struct LoadlinePolicy: Equatable, Sendable {
         if process.state.isLeaving {
           isAnyLeaving = true
           leaving += process.generation == tick.generation ? 1 : 0
+        } else if process.isScout && process.generation == tick.generation {
+          scout = process
+          demand += max(0, process.busyThreads)
         } else if process.generation == tick.generation {
           serving.append(process)
           loading += process.isLoaded ? 0 : 1
@@ -140,7 +151,7 @@ public struct LoadlinePolicy: Equatable, Sendable {
       return max(nowMs + Self.sampleMs, state.backOff.notBeforeMs)
     }
     // Also where the number is fixed: memory is looked at with the demand.
-    if state.demand > 0 { return nowMs + Self.sampleMs }
+    if state.demand > 0 || state.handoverTarget != nil { return nowMs + Self.sampleMs }
     let isFixed = settings.minProcesses == settings.maxProcesses
     return nowMs + (isFixed ? Self.fixedSampleMs : Self.quietSampleMs)
   }
@@ -164,9 +175,9 @@ public struct LoadlinePolicy: Equatable, Sendable {
     } else {
       state.surplusSinceMs = nil
     }
-    actions += handOver(wanted, census, hasRoom: admitted > 0)
+    actions += handOver(wanted, tick, census, hasRoom: admitted > 0)
     if actions.allSatisfy(\.isMessage) {
-      let unloading = unload(tick, census.serving + census.old)
+      let unloading = unload(tick, census.serving + census.old, census.scout)
       actions += unloading.isEmpty ? refresh(tick, census.serving) : unloading
     }
     if census.demand > settings.maxProcesses * settings.threadsPerProcess, !tick.isCPUSaturated {
@@ -214,7 +225,7 @@ public struct LoadlinePolicy: Equatable, Sendable {
 
   // MARK: growing
 
-  private func slotsToFill(
+  private mutating func slotsToFill(
     _ wanted: Int, _ tick: PolicyTick, _ census: Census, admitted: Int
   ) -> [Int] {
     let isFailing = state.backOff.failures > 0
@@ -225,8 +236,13 @@ public struct LoadlinePolicy: Equatable, Sendable {
       admitted, wanted - census.serving.count, loadable - census.loading,
       most - census.serving.count - census.leaving)
     if !census.old.isEmpty {
-      count = min(
-        count, wanted + Self.surge(of: wanted) - census.serving.count - census.old.count)
+      let missing = wanted - census.serving.count - census.old.count
+      count = min(count, missing + Self.surge(of: wanted))
+      if tick.handoverPaceMs > 0, count > max(0, missing) {
+        let mayExchange = Self.isTime(tick, since: state.exchangeStartedMs)
+        count = max(0, missing) + (mayExchange ? 1 : 0)
+        if mayExchange { state.exchangeStartedMs = tick.nowMs }
+      }
     }
     guard count > 0 else { return [] }
     return Array((0...).lazy.filter { !census.taken.contains($0) }.prefix(count))
@@ -236,12 +252,19 @@ public struct LoadlinePolicy: Equatable, Sendable {
 
   /// Ends processes of the old generation that the new one stands in for. Where there is no room
   /// for both, one goes before its successor comes, as soon as somebody of the new one serves.
-  private func handOver(_ wanted: Int, _ census: Census, hasRoom: Bool) -> [ProcessAction] {
+  private mutating func handOver(
+    _ wanted: Int, _ tick: PolicyTick, _ census: Census, hasRoom: Bool
+  ) -> [ProcessAction] {
     var spare = census.ready + census.old.count - wanted
     if spare <= 0 && !hasRoom && census.ready > 0 && census.loading == 0 && !census.isAnyLeaving {
       spare = 1
     }
     guard spare > 0, !census.old.isEmpty else { return [] }
+    if tick.handoverPaceMs > 0 {
+      guard Self.isTime(tick, since: state.exchangeEndedMs) else { return [] }
+      state.exchangeEndedMs = tick.nowMs
+      spare = 1
+    }
     // Those that do not serve yet go first: nobody would miss them. Then those without a request.
     let inOrder = census.old.sorted { left, right in
       if left.isLoaded != right.isLoaded { return right.isLoaded }
@@ -249,6 +272,11 @@ public struct LoadlinePolicy: Equatable, Sendable {
       return left.slot < right.slot
     }
     return inOrder.prefix(spare).map { .endGracefully(slot: $0.slot) }
+  }
+
+  /// Whether the next exchange may begin.
+  private static func isTime(_ tick: PolicyTick, since lastMs: Int64?) -> Bool {
+    lastMs.map { tick.nowMs - $0 >= tick.handoverPaceMs } ?? true
   }
 
   // MARK: shrinking

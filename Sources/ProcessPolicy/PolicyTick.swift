@@ -21,6 +21,9 @@ public struct PolicyTick: Equatable, Sendable {
   public var isCPUSaturated: Bool
   /// What the server takes and may take; nil where nobody measures.
   public var memory: MemoryView?
+  /// Least time between two exchanges of a process of an older generation, ms; 0: none. Where the
+  /// generations are the same code, there is no hurry.
+  public var handoverPaceMs: Int64 = 0
 
   /// What the caller saw.
   public init(

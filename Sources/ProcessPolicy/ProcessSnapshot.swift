@@ -26,6 +26,8 @@ public struct ProcessSnapshot: Equatable, Sendable {
   public var startedMs: Int64
   /// What the process takes for itself, in bytes, when it was last measured; nil before that.
   public var memoryBytes: Int64?
+  /// Whether it is a scout (``ReforkPolicy``): it serves besides the others, and leaves by itself.
+  public var isScout = false
 
   /// A slot with a process in it, or an open one.
   public init(

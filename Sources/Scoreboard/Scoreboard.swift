@@ -79,6 +79,13 @@ public import Platform
     self.memory = memory
   }
 
+  /// Requests that all workers ever answered, those that are gone included. Allocates: never.
+  public var requestsAnswered: Int64 {
+    var sum = facts.requests
+    for index in 0..<slots { sum &+= self[index].requestsServed }
+    return sum
+  }
+
   /// Slot number `index`, valid as long as the scoreboard is.
   public subscript(index: Int) -> WorkerSlot {
     precondition(index >= 0 && index < slots)

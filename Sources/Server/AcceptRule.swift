@@ -39,6 +39,8 @@ struct AcceptRule: Equatable {
   let isShared: Bool
   /// Apache's bound for `event`.
   let gate: AcceptGate?
+  /// Whether every response ends its connection.
+  let endsConnections: Bool
 
   /// Connections taken for one announcement where nobody else would take them.
   private static let largestShare = 64
@@ -46,7 +48,7 @@ struct AcceptRule: Equatable {
   /// - Parameter capacity: connections that there is memory for, at least 1.
   init(
     model: ApacheSettings.MPM, threads: Int, capacity: Int, lifetimeConnections: Int = .max,
-    isShared: Bool = true, gate: AcceptGate? = nil
+    isShared: Bool = true, gate: AcceptGate? = nil, endsConnections: Bool = false
   ) {
     self.model = model
     handlers = model == .prefork ? 1 : threads
@@ -54,7 +56,13 @@ struct AcceptRule: Equatable {
     self.lifetimeConnections = lifetimeConnections
     self.isShared = isShared
     self.gate = model == .event ? gate : nil
+    self.endsConnections = endsConnections
   }
+
+  /// The rule of a scout: one thread, so that it can be forked from afterwards. Nobody could
+  /// relieve that thread, so it takes one connection at a time, and each for one request only: then
+  /// none waits behind another, and all clients have a part in what it sees.
+  static let scout = AcceptRule(model: .prefork, threads: 1, capacity: 1, endsConnections: true)
 
   /// The rule that `settings` ask for.
   init(_ settings: ServerSettings) {
@@ -118,7 +126,12 @@ struct AcceptRule: Equatable {
   ///
   /// A worker that is woken alone and then does not accept leaves the connection to nobody. See
   /// WorkerServer+Accept for why that cannot happen where this is true.
-  func mayBeWokenAlone(listeners: Int) -> Bool { model == .event || listeners == 1 }
+  ///
+  /// The kernel wakes alone who joined first, as long as that one sleeps. So a scout, which joins
+  /// anew for each connection, would only get what nobody else can take: it is woken every time.
+  func mayBeWokenAlone(listeners: Int) -> Bool {
+    !endsConnections && (model == .event || listeners == 1)
+  }
 
   /// Whether a connection holds a handler from accept to close.
   var connectionsHoldHandlers: Bool { model != .event }

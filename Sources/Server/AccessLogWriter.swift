@@ -44,6 +44,13 @@ internal import Platform
     lock.give()
   }
 
+  /// The file, once more.
+  func duplicate() throws(SystemCallError) -> FileDescriptor {
+    try FileDescriptor.duplicate(of: descriptor.number)
+  }
+
+  deinit { unsafe buffer.deallocate() }
+
   /// Goes on in another file.
   func reopen(_ descriptor: consuming FileDescriptor) {
     lock.take()

@@ -18,6 +18,9 @@ internal import Platform
     unsafe slots = .allocate(capacity: capacity)
   }
 
+  /// Called with no connection left.
+  deinit { unsafe slots.deallocate() }
+
   /// The connection in slot `index`.
   subscript(_ index: Int32) -> UnsafeMutablePointer<Connection> {
     precondition(index >= 0 && Int(index) < used)

@@ -47,6 +47,12 @@ internal import Platform
     exchange = Exchange(thread: self, server: server)
   }
 
+  /// The large ones only: this happens once in the life of a process.
+  deinit {
+    unsafe input.deallocate()
+    unsafe output.deallocate()
+  }
+
   /// `Date: …\r\nServer: …\r\n` of this second, rendered once a second. Allocates: never.
   func dateAndServer(_ serverName: StaticBytes) -> UnsafeBufferPointer<UInt8> {
     let second = Clock.realSeconds()

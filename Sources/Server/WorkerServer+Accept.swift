@@ -187,7 +187,9 @@ extension WorkerServer {
     unsafe connection.pointee.readBeganMs = nowMs
     timers.schedule(
       index, deadlineMs: settings.headTimeoutMs > 0 ? nowMs + settings.headTimeoutMs : .max - 1)
-    if drainMode != .none { unsafe connection.pointee.closesAfterResponse = true }
+    if drainMode != .none || rule.endsConnections {
+      unsafe connection.pointee.closesAfterResponse = true
+    }
   }
 
   // MARK: Idle connections in the way of others.

@@ -13,6 +13,7 @@ extension WorkerServer {
       case .endOfFile:
         // The supervisor is gone: nobody could replace or stop this worker any more.
         controlIsOpen = false
+        becomesMold = false
         epoll.remove(control.socket.number)
         beginDrain(.stop, takingAll: true)
       case .message(let message, let descriptors):
@@ -22,6 +23,10 @@ extension WorkerServer {
   }
 
   private func obey(_ message: ControlMessage, _ descriptors: [Int32]) {
+    switch message {
+    case .drain, .finish, .stop: becomesMold = false
+    default: break
+    }
     switch message {
     case .drain:
       beginDrain(.drain)
@@ -50,6 +55,13 @@ extension WorkerServer {
   func retire() {
     guard drainMode == .none else { return }
     control.send(.retiring)
+    beginDrain(.drain)
+  }
+
+  /// Has served enough requests: retires, or, as a scout, goes to become a mold.
+  func hasServedEnough() {
+    guard isScout, drainMode == .none else { return retire() }
+    becomesMold = control.send(.scouted)
     beginDrain(.drain)
   }
 

@@ -96,7 +96,7 @@ extension WorkerServer {
         expire(index, thread)
       }
       if nowMs != growthLookMs { lookAtGrowth() }
-      if retireAfter != .max && served.load(ordering: .relaxed) >= retireAfter { retire() }
+      if retireAfter != .max && served.load(ordering: .relaxed) >= retireAfter { hasServedEnough() }
       if rule.lifetimeConnections != .max && rule.isSpent(acceptLoad) { retire() }
       if hasReleases.load(ordering: .relaxed) && !thread.isMonitor {
         // This waits for the interpreter's lock, so the role can be taken away meanwhile.

@@ -181,7 +181,9 @@ extension WorkerServer {
     unsafe connection.pointee.take(exchange)
     exchange.tail = nil
     exchange.body = .none
-    if retireAfter != .max { served.wrappingAdd(1, ordering: .relaxed) }
+    if retireAfter != .max && (!isScout || exchange.handler == .application) {
+      served.wrappingAdd(1, ordering: .relaxed)
+    }
     if unsafe holdsRole && !restMoved && connection.pointee.isReadyForNext {
       unsafe connection.pointee.phase = .waiting
       return .served(rest: restCount)

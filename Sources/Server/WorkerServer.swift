@@ -29,6 +29,8 @@ internal import Synchronization
   let statusPath: StaticBytes
   let processID: Int32
   let rule: AcceptRule
+  /// Whether the worker shall become a mold, and so has one thread.
+  let isScout: Bool
   /// Whether a connection holds a handler from accept to close.
   let connectionsHoldHandlers: Bool
   let limits: RequestLimits
@@ -70,6 +72,8 @@ internal import Synchronization
   /// When that was last looked at.
   var growthLookMs: Int64 = 0
   var drainMode = DrainMode.none
+  /// Whether the worker drains to become a mold, and nobody said otherwise since.
+  var becomesMold = false
   let control: ControlChannel
   var controlIsOpen = true
   let stopSignal: Int32
@@ -117,12 +121,14 @@ internal import Synchronization
   /// - Parameter number: the worker's slot of the scoreboard.
   /// - Parameter control: the worker's end of its control channel; owned from now on.
   /// - Parameter accessLog: descriptor of the access log, owned from now on; -1 for none.
+  /// - Parameter isScout: the worker serves with one thread, and has served enough after
+  ///   `ServerSettings.scoutRequests`; see ``Outcome/servedEnough(control:accessLog:)``.
   /// - Parameter stopSignal: a descriptor that becomes readable when SIGTERM came; -1 for none.
   /// - Throws: where a static directory cannot be opened, or the process is out of descriptors.
   public init(
     settings: ServerSettings, listeners: [Int32], application: Application,
     scoreboard: Scoreboard, slot number: Int,
-    control: Int32, accessLog: Int32, stopSignal: Int32, generation: Int
+    control: Int32, accessLog: Int32, stopSignal: Int32, generation: Int, isScout: Bool = false
   ) throws {
     self.settings = settings
     self.application = application
@@ -136,7 +142,8 @@ internal import Synchronization
     unsafe listenerNumbers = UnsafePointer(numbers)
     self.control = ControlChannel(owning: control)
     self.stopSignal = stopSignal
-    rule = AcceptRule(settings)
+    self.isScout = isScout
+    rule = isScout ? .scout : AcceptRule(settings)
     connectionsHoldHandlers = rule.connectionsHoldHandlers
     processID = Process.id
     serverName = StaticBytes(settings.serverTokens)
@@ -156,6 +163,7 @@ internal import Synchronization
         format: try AccessLogFormat(
           settings.accessLogFormat, utcOffsetSeconds: Clock.utcOffsetSeconds()),
         descriptor: try Self.logDescriptor(accessLog))
+    // A scout may take what waits when the server stops.
     let capacity = max(1, settings.maxConnections)
     epoll = try Epoll()
     wakeup = try EventFD()
@@ -166,7 +174,8 @@ internal import Synchronization
     timers = TimerWheel(table: table, nowMs: nowMs)
     returned = IndexQueue(capacity: capacity)
     ready = IndexQueue(capacity: capacity)
-    retireAfter = Self.retirement(settings, processID: processID)
+    retireAfter =
+      isScout ? settings.scoutRequests : Self.retirement(settings, processID: processID)
     requestCounter.store(
       UInt64(bitPattern: Clock.realMicroseconds()) << 20 ^ UInt64(UInt32(processID)) << 44,
       ordering: .relaxed)
@@ -182,8 +191,9 @@ internal import Synchronization
 
   /// Serves until told to stop, on the calling thread and those it starts.
   ///
-  /// - Returns: the process's exit status.
-  public func run() -> Int32 {
+  /// - Returns: what the process is to do next. What the server took (descriptors, memory) is given
+  ///   back when the last reference to it goes.
+  public func run() -> Outcome {
     do {
       try epoll.add(wakeup.number, .readable, token: Token.wakeup)
       try epoll.add(control.socket.number, [.readable], token: Token.control)
@@ -206,12 +216,26 @@ internal import Synchronization
       for thread in started { thread.join() }
       application.detachThread(0)
       accessLog?.flush()
-      return 0
+      guard becomesMold, controlIsOpen else { return .exit(0) }
+      // Copies: the server closes what it owns.
+      return .servedEnough(
+        control: try FileDescriptor.duplicate(of: control.number).release(),
+        accessLog: try accessLog?.duplicate().release() ?? -1)
     } catch {
       let code = Self.exitCode(for: error)
       control.send(.failed(code: code.rawValue, message: "The worker cannot start: \(error)."))
-      return code.rawValue
+      return .exit(code.rawValue)
     }
+  }
+
+  /// What comes after ``run()``.
+  public enum Outcome: Equatable {
+    /// The process exits with this status.
+    case exit(Int32)
+    /// A scout has served enough, and nobody wants it to go: it may become a mold. Its control
+    /// channel and the access log (-1 for none) are the caller's now; the listening sockets are
+    /// open.
+    case servedEnough(control: Int32, accessLog: Int32)
   }
 
   /// What the process exits with where its start failed: want of descriptors, memory or threads is

@@ -62,6 +62,9 @@ struct MemoryWatch {
   /// A worker serves from now on, and can be read.
   mutating func watch(_ worker: WorkerHandle) { sampler.watch(slot: worker.slot) }
 
+  /// Molds came or went: they are read again at the next look.
+  mutating func moldsChanged() { lastBaseMs = -Self.baseMs }
+
   /// A worker is gone.
   mutating func forget(_ worker: WorkerHandle) {
     sampler.forget(slot: worker.slot)

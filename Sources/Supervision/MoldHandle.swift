@@ -23,14 +23,18 @@ final class MoldHandle {
   /// Why it cannot go on, once told.
   var failure: (code: Int32, message: String)?
   var timedOut = false
+  /// Whether it was a worker before: it has the code of the mold that it was forked from.
+  let isRefork: Bool
 
   init(
-    generation: Int, pid: Int32, link: ChildLink, deadlineMs: Int64
+    generation: Int, pid: Int32, link: ChildLink, deadlineMs: Int64, isRefork: Bool = false
   ) {
     self.generation = generation
     self.pid = pid
     self.link = link
     self.deadlineMs = deadlineMs
+    self.isRefork = isRefork
+    if isRefork { state = .ready }
   }
 
   /// Ends it. It first does what it was asked before, so the channel stays open until it is gone.

@@ -68,6 +68,8 @@ extension Supervisor {
     }
     ErrorLog.write(.notice, "graceful restart: \(reason)")
     notifier.reloading()
+    refork.allow()
+    cancelScout(nowMs: nowMs)
     closeNextMold(nowMs: nowMs)
     startNextMold(nowMs: nowMs)
   }
@@ -128,7 +130,9 @@ extension Supervisor {
     case .failed(let code, let message): mold.failure = (code, message)
     case .filesChanged(let path):
       if mold === servingMold { restart(because: "\(path) changed", nowMs: nowMs) }
-    case .fork, .drain, .finish, .stop, .reopenLogs, .retiring, .outgrown: break
+    case .fork, .drain, .finish, .stop, .reopenLogs, .retiring, .outgrown, .scouted, .becameMold,
+      .cannotBecomeMold:
+      break
     }
   }
 
@@ -138,13 +142,16 @@ extension Supervisor {
     if let old = servingMold { close(old, nowMs: nowMs) }
     servingMold = mold
     nextMold = nil
+    noteReforkPromotion(of: mold, nowMs: nowMs)
     forkBackOff = BackOff()
     nextDecisionMs = nowMs
   }
 
   /// Gives the next mold up; what serves goes on serving.
   func abandonNextMold(because reason: String, nowMs: Int64) {
+    let isRefork = nextMold?.isRefork ?? false
     closeNextMold(nowMs: nowMs)
+    if isRefork { return reforkFailed(because: reason, nowMs: nowMs) }
     newVersionFailed(because: reason, nowMs: nowMs)
   }
 
@@ -164,6 +171,7 @@ extension Supervisor {
   func moldDied(pid: Int32, status: ExitStatus, nowMs: Int64) -> Bool {
     if let index = closingMolds.firstIndex(where: { $0.pid == pid }) {
       closingMolds.remove(at: index)
+      memory.moldsChanged()
       return true
     }
     if let mold = servingMold, mold.pid == pid {
@@ -197,7 +205,10 @@ extension Supervisor {
         + "choose a Python with --python"
     }
     if phase == .stopping { return true }
-    if hasServed {
+    if mold.isRefork {
+      drainTrial(of: mold, nowMs: nowMs)
+      reforkFailed(because: reason, nowMs: nowMs)
+    } else if hasServed {
       drainTrial(of: mold, nowMs: nowMs)
       newVersionFailed(because: reason, nowMs: nowMs)
     } else {

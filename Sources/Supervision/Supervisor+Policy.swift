@@ -12,6 +12,7 @@ extension Supervisor {
       startNextMold(nowMs: nowMs)
     }
     followTrial(nowMs: nowMs)
+    followRefork(nowMs: nowMs)
     guard let mold = servingMold else { return }
     let isDue = nowMs >= nextDecisionMs
     if isDue {
@@ -32,6 +33,7 @@ extension Supervisor {
     tick.isCPUSaturated = cpuMeter.isSaturated(cores: usableCores)
     // Apache knows nothing of memory.
     tick.memory = settings.usesApachePolicy ? nil : memory.view
+    tick.handoverPaceMs = mold.isRefork ? Self.reforkPaceMs : 0
     reaped = []
     for action in policy.decide(tick) { obey(action, mold, nowMs: nowMs) }
     guard isDue else { return }
@@ -102,11 +104,14 @@ extension WorkerHandle {
     case .ready: processState = settings.threads == 1 ? board.line(0).state : .ready
     case .draining, .condemned: processState = endsBecauseIdle ? .idleCleanup : .graceful
     }
-    return ProcessSnapshot(
+    let threads = isScout ? 1 : settings.threads
+    var snapshot = ProcessSnapshot(
       slot: slot, state: processState, generation: generation, isLoaded: isReady,
-      busyThreads: busy, idleThreads: isReady ? settings.threads - busy : 0,
+      busyThreads: busy, idleThreads: isReady ? max(0, threads - busy) : 0,
       isAccepting: isReady && board.isAccepting, lastUsedMs: board.lastUsedMs,
       startedMs: startedMs, memoryBytes: memoryBytes)
+    snapshot.isScout = isScout
+    return snapshot
   }
 }
 

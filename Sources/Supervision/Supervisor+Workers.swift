@@ -9,15 +9,18 @@ extension Supervisor {
   // MARK: fork
 
   /// Asks a mold for a worker in a slot.
-  func fork(_ worker: WorkerHandle, from mold: MoldHandle, nowMs: Int64) {
+  func fork(
+    _ worker: WorkerHandle, from mold: MoldHandle, isScout: Bool = false, nowMs: Int64
+  ) {
     guard worker.state == .empty, mold.state == .ready, let moldLink = mold.link else { return }
     do {
       let pair = try ControlPair()
       worker.beginFork(
-        generation: mold.generation, link: ChildLink(owning: pair.near), nowMs: nowMs,
-        deadlineMs: nowMs + readyTimeoutMs)
+        generation: mold.generation, link: ChildLink(owning: pair.near), isScout: isScout,
+        nowMs: nowMs, deadlineMs: nowMs + readyTimeoutMs)
       worker.board.setAllowance(bytes: memory.allowanceBytes)
-      let sent = moldLink.send(.fork(slot: worker.slot), descriptors: [pair.far])
+      let sent = moldLink.send(
+        .fork(slot: worker.slot, isScout: isScout), descriptors: [pair.far])
       pair.closeFar()
       // A full queue: the mold is behind. A closed one: its death is on its way here.
       if sent { scoreboard.facts.workerWasForked() } else { worker.becomeEmpty() }
@@ -92,6 +95,7 @@ extension Supervisor {
       workerIsReady(worker, nowMs: nowMs)
     case .retiring:
       guard worker.state == .ready else { return }
+      worker.scoutIsCancelled = true
       let limits = [
         settings.maxRequests > 0 ? "has served --max-requests" : nil,
         settings.maxConnectionsPerChild > 0 ? "has had --max-connections-per-child" : nil,
@@ -114,6 +118,9 @@ extension Supervisor {
       }
       ErrorLog.write(.crit, "cannot start: \(message)")
       stop(ExitCode(rawValue: code) ?? .application, nowMs: nowMs)
+    case .scouted: scoutMatures(worker, nowMs: nowMs)
+    case .becameMold: scoutBecameMold(worker, nowMs: nowMs)
+    case .cannotBecomeMold(let reason): worker.scoutFailure = reason
     case .fork, .drain, .finish, .stop, .reopenLogs, .loading, .forked, .filesChanged: break
     }
   }
@@ -121,6 +128,7 @@ extension Supervisor {
   private func hasOutgrown(
     _ worker: WorkerHandle, grownBytes: Int64, _ source: ControlMessage.GrowthSource?, nowMs: Int64
   ) {
+    worker.scoutIsCancelled = true
     memory.outgrew(worker, grownBytes: grownBytes, nowMs: nowMs)
     // A leak replaces many workers: one line in a while says it, the rest is for those who look.
     let isNews = nowMs - lastGrowthNoticeMs >= Self.growthNoticeMs
@@ -142,7 +150,9 @@ extension Supervisor {
     worker.deadlineMs = .max
     if let nextMold, nextMold.generation == worker.generation {
       promoteNextMold(nowMs: nowMs)
-      announce("serving generation \(worker.generation) of \(title)")
+      announce(
+        "serving generation \(worker.generation) of \(title)"
+          + (nextMold.isRefork ? ": the refork, in which requests have loaded what they need" : ""))
     } else if !hasServed {
       announce(
         "serving \(title) at \(listeners.map(\.name).joined(separator: ", ")) with "
@@ -177,7 +187,7 @@ extension Supervisor {
   // MARK: the end
 
   /// A worker finishes from now on; `--graceful-timeout 0` sets it no limit.
-  private func beginDraining(_ worker: WorkerHandle, nowMs: Int64) {
+  func beginDraining(_ worker: WorkerHandle, nowMs: Int64) {
     worker.state = .draining
     worker.deadlineMs =
       settings.gracefulTimeoutMs > 0 ? nowMs + settings.gracefulTimeoutMs : .max
@@ -185,6 +195,7 @@ extension Supervisor {
 
   /// Lets a worker finish what it has in hand; one that does not serve yet is killed.
   func drain(_ worker: WorkerHandle, nowMs: Int64, with message: ControlMessage = .drain) {
+    worker.scoutIsCancelled = true
     switch worker.state {
     case .empty, .condemned: return
     case .draining: _ = worker.link?.send(message)
@@ -256,6 +267,7 @@ extension Supervisor {
     let wasCapacity = worker.state.isCapacity
     let readyForMs = worker.readySinceMs.map { nowMs - $0 }
     let generation = worker.generation
+    if worker.isScout { scoutDied(worker, notice, nowMs: nowMs) }
     if notice.level == .error { scoreboard.facts.workerDied() }
     scoreboard.facts.inherit(from: worker.board)
     memory.forget(worker)
@@ -263,6 +275,7 @@ extension Supervisor {
       noteDeath(of: worker, notice, readyForMs: readyForMs)
     }
     worker.becomeEmpty()
+    if reforkMayBeBroken(notice, generation: generation, nowMs: nowMs) { return }
     if case .hungFork = notice.killReason, phase == .running {
       hungForks += 1
       if hungForks >= Self.mostHungForks {

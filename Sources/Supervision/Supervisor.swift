@@ -10,8 +10,8 @@ internal import Scoreboard
 /// It waits in poll(2) for signals, for messages of its children and for the next deadline, brings
 /// its picture of the tree up to date, and then does what the process policy asks for. The
 /// extensions hold, in this order of reading: starting (`+Start`), what the policy sees and decides
-/// (`+Policy`), molds and restarts (`+Molds`), workers (`+Workers`), deadlines and stuck requests
-/// (`+Deadlines`), signals and stopping (`+Signals`).
+/// (`+Policy`), molds and restarts (`+Molds`), workers (`+Workers`), workers that become molds
+/// (`+Refork`), deadlines and stuck requests (`+Deadlines`), signals and stopping (`+Signals`).
 public final class Supervisor {
   /// Whether the server goes on.
   enum Phase {
@@ -72,6 +72,12 @@ public final class Supervisor {
   /// Workers in a row that were stuck after their fork.
   var hungForks = 0
   var trialDeaths = 0
+  /// When a worker that has served becomes the next mold.
+  var refork: ReforkPolicy
+  /// Workers of a mold that was a worker which ended as they should not.
+  var reforkDeaths = 0
+  /// When the mold that serves came into service; CLOCK_MONOTONIC.
+  var servingMoldSinceMs: Int64 = 0
   /// After a fork that did not come about.
   var forkBackOff = BackOff()
   var trialBackOff = BackOff()
@@ -112,6 +118,7 @@ public final class Supervisor {
     self.pidFile = pidFile
     title = settings.title
     preloads = settings.preload
+    refork = ReforkPolicy(afterRequests: settings.reforks ? settings.reforkAfter : 0)
     workers = (0..<scoreboard.slots).map { WorkerHandle(slot: $0, board: scoreboard[$0]) }
     outOfMemoryKills = outOfMemory.kills
   }

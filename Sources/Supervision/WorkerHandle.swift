@@ -28,6 +28,14 @@ final class WorkerHandle {
   var glance: ProcessGlance?
   /// CPU time it had used at the last look, for ``CPUMeter``.
   var cpuMs: Int64 = 0
+  /// It was forked to become a mold.
+  var isScout = false
+  /// It has served enough for that, and is on its way.
+  var isMaturing = false
+  /// It was told to go, or goes for a reason that is none against forking from a worker.
+  var scoutIsCancelled = false
+  /// Why it cannot be forked from, once told.
+  var scoutFailure: String?
   /// It said that it serves before the mold told its pid.
   var saidReady = false
 
@@ -40,7 +48,9 @@ final class WorkerHandle {
   var name: String { "worker \(slot)" }
 
   /// A worker was asked for.
-  func beginFork(generation: Int, link: ChildLink, nowMs: Int64, deadlineMs: Int64) {
+  func beginFork(
+    generation: Int, link: ChildLink, isScout: Bool, nowMs: Int64, deadlineMs: Int64
+  ) {
     board.clear(generation: generation, phase: .starting)
     self.generation = generation
     self.link = link
@@ -56,11 +66,16 @@ final class WorkerHandle {
     readySinceMs = nil
     killReason = nil
     saidReady = false
+    self.isScout = isScout
+    isMaturing = false
+    scoutIsCancelled = false
+    scoutFailure = nil
   }
 
   /// The slot is free again.
   func becomeEmpty() {
     state = .empty
+    isScout = false
     board.clear(generation: 0, phase: .open)
     pid = 0
     link = nil

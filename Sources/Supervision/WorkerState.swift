@@ -2,6 +2,8 @@
 
 /// Where the worker of a slot is in its life.
 ///
+///       ┌───────────────────── became a mold (scouts only) ──────────────┐
+///       ▼                                                                │
 ///     empty ──fork──▶ forking ──forked──▶ starting ──ready──▶ ready ──┐
 ///       ▲                │                   │                 │     │ drain, stop, retiring
 ///       │                │                   │                 │     ▼
@@ -21,7 +23,9 @@
 ///    SIGKILL, so every worker that was given up ends.
 /// 4. `condemned` workers were sent the signal that dumps their stacks; SIGKILL follows.
 /// 5. A slot becomes `empty` only after its process was reaped (or was never made), so two workers
-///    never write to one scoreboard slot.
+///    never write to one scoreboard slot. The one exception is a scout: when it says that it has
+///    become a mold it has stopped serving, and never writes to its slot again; its counts are
+///    taken over, and from then on it is a `MoldHandle`.
 public enum WorkerState: Equatable, Sendable {
   /// No worker.
   case empty

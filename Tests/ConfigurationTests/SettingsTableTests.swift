@@ -52,6 +52,7 @@ import Testing
     settings.preload = false
     settings.warmRequests = ["/", "POST /a; Cookie: b=1; c=2"]
     (settings.immortal, settings.gatherCode, settings.mergePages) = (false, false, true)
+    settings.reforkAfter = 7
     settings.binds = [.inherited(3), .unix(path: "/s", mode: 0), .internet(host: "::", port: 0)]
     settings.backlog = 1
     settings.staticMounts = ["/=/srv/é", "/s=/d=e"]

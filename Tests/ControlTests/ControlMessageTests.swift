@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct ControlMessageTests {
   static let all: [ControlMessage] = [
-    .fork(slot: 0), .fork(slot: 4095), .drain, .finish, .stop, .reopenLogs,
+    .fork(slot: 0), .fork(slot: 4095, isScout: true), .drain, .finish, .stop, .reopenLogs,
     .loading(python: "3.13.1"),
     .ready, .forked(slot: 3, pid: 1), .forked(slot: 3, pid: .max),
     .failed(code: 3, message: "Grüße"), .failed(code: -1, message: ""), .retiring,
@@ -12,6 +12,7 @@ import Testing
     .outgrown(
       kibibytes: 70_000, source: .init(path: "/a/%20", kibibytes: 60_000, requests: 9)),
     .outgrown(kibibytes: 1, source: .init(path: "", kibibytes: 0, requests: 0)),
+    .scouted, .becameMold, .cannotBecomeMold(reason: "a socket"),
     .filesChanged(path: "/srv/app.py"),
   ]
 
@@ -43,7 +44,9 @@ import Testing
     #expect(ControlMessage(decoding: [0]) == nil)
     #expect(ControlMessage(decoding: [200]) == nil)
     let fork = ControlMessage.fork(slot: 1).encode()[0]
-    #expect(ControlMessage(decoding: [fork, 255, 255, 255, 255]) == nil)
+    #expect(ControlMessage(decoding: [fork, 255, 255, 255, 255, 0, 0, 0, 0]) == nil)
+    #expect(ControlMessage(decoding: [fork, 1, 0, 0, 0]) == nil)
+    #expect(ControlMessage(decoding: [fork, 1, 0, 0, 0, 2, 0, 0, 0]) == nil)
     let forked = ControlMessage.forked(slot: 1, pid: 1).encode()[0]
     #expect(ControlMessage(decoding: [forked, 1, 0, 0, 0, 0, 0, 0, 0]) == nil)
   }

@@ -87,4 +87,61 @@ import Testing
     #expect(all.count == wanted)
     #expect(all.allSatisfy { $0.generation == 2 && $0.isLoaded })
   }
+
+  // MARK: in its time
+
+  /// What is asked for at a time, with two old ones of ten exchanged already and room for more.
+  func paced(_ policy: inout LoadlinePolicy, _ nowMs: Int64) -> [ProcessAction] {
+    let all = (0..<10).map { process($0, 1) } + [process(10, 2), process(11, 2)]
+    var tick = PolicyTick(nowMs: nowMs, generation: 2, processes: all, usableCores: 8)
+    tick.handoverPaceMs = 100
+    return policy.decide(tick)
+  }
+
+  @Test func aPacedHandoverExchangesOneAtATime() {
+    var policy = LoadlinePolicy(settings: LoadlineSettings(minProcesses: 10, maxProcesses: 10))
+    let one: [ProcessAction] = [.spawn(slots: [12]), .endGracefully(slot: 0)]
+    #expect(paced(&policy, 1_000) == one)
+    #expect(paced(&policy, 1_099) == [])
+    #expect(paced(&policy, 1_100) == one)
+    #expect(paced(&policy, 1_101) == [])
+    // It looks again in time by itself.
+    #expect(policy.nextDecisionMs(nowMs: 1_100) == 1_100 + LoadlinePolicy.sampleMs)
+  }
+
+  @Test func demandDoesNotWaitForThePace() {
+    var policy = LoadlinePolicy(settings: LoadlineSettings(minProcesses: 1, maxProcesses: 20))
+    func spawned(_ nowMs: Int64) -> Int {
+      let all = (0..<4).map { process($0, 1, busy: 1) } + [process(4, 2, busy: 1)]
+      var tick = PolicyTick(
+        nowMs: nowMs, generation: 2, processes: all, waitingConnections: 4, usableCores: 8)
+      tick.handoverPaceMs = 100
+      return policy.decide(tick).map(\.spawnCount).reduce(0, +)
+    }
+    // Five handlers are busy, four requests wait, one is to spare: five more, and one exchanged.
+    #expect(spawned(0) == 6)
+    #expect(spawned(1) == 5)
+  }
+
+  @Test func aPacedHandoverComesToItsEnd() {
+    let wanted = 12
+    var policy = LoadlinePolicy(
+      settings: LoadlineSettings(minProcesses: wanted, maxProcesses: wanted))
+    var all = (0..<wanted).map { process($0, 1) } + [process(wanted, 2)]
+    var nowMs: Int64 = 0
+    while all.contains(where: { $0.generation == 1 }) && nowMs < 100_000 {
+      var tick = PolicyTick(nowMs: nowMs, generation: 2, processes: all, usableCores: 4)
+      tick.handoverPaceMs = 100
+      let actions = policy.decide(tick)
+      #expect(actions.count { $0.spawnCount == 0 } <= 1)
+      for action in actions {
+        if case .spawn(let slots) = action { all += slots.map { process($0, 2) } }
+        if case .endGracefully(let slot) = action { all.removeAll { $0.slot == slot } }
+      }
+      #expect(all.count >= wanted)
+      nowMs += 10
+    }
+    #expect((100 * Int64(wanted - 2)..<100 * Int64(wanted + 2)).contains(nowMs))
+    #expect(all.count == wanted && all.allSatisfy { $0.generation == 2 })
+  }
 }

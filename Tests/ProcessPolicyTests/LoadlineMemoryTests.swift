@@ -34,6 +34,30 @@ import Testing
         stallPercent: stall, measuredMs: nowMs))
   }
 
+  // MARK: a scout
+
+  @Test func aScoutIsThereBesidesTheOthers() {
+    var policy = policy(min: 2, max: 2)
+    var all = processes([10, 10, 10])
+    all[2].isScout = true
+    #expect(policy.decide(tick(all, budget: 200, used: 40)).isEmpty)
+    // Nor is it one too many, however long it is there.
+    let late = tick(all, budget: 200, used: 40, nowMs: 1_000 + 2 * LoadlinePolicy.hysteresisMs)
+    #expect(policy.decide(late).isEmpty)
+    // It stands in for nobody.
+    let actions = policy.decide(tick(Array(all[1...]), budget: 200, used: 40))
+    #expect(actions == [.spawn(slots: [0])])
+  }
+
+  @Test func aScoutGoesFirstAboveTheLine() {
+    var policy = policy(min: 2, max: 2)
+    var all = processes([10, 30, 5])
+    all[2].isScout = true
+    let actions = policy.decide(tick(all, budget: 50, used: 60))
+    #expect(actions.contains(.endGracefully(slot: 2)))
+    #expect(!actions.contains(.endGracefully(slot: 1)))
+  }
+
   // MARK: admission
 
   /// 40 MB base, one worker measured at its full 10 MB.

@@ -43,6 +43,19 @@ import Testing
     #expect(rule.share(Load(connections: 1)) == 0)
   }
 
+  // MARK: scout
+
+  @Test func aScoutHasOneThreadAndOneRequestAtATime() {
+    let rule = AcceptRule.scout
+    #expect(rule.handlers == 1)
+    #expect(!rule.needsMonitor)
+    #expect(rule.endsConnections)
+    #expect(!rule.mayBeWokenAlone(listeners: 1))
+    #expect(rule.accepts(Load(connections: 0, taken: 1_000)))
+    #expect(!rule.accepts(Load(connections: 1)))
+    #expect(!self.rule(.event).endsConnections)
+  }
+
   // MARK: worker
 
   @Test(arguments: [(0, true), (3, true), (4, false), (5, false)])

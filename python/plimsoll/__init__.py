@@ -16,8 +16,8 @@ Under any other server, in a shell and in tests the functions only remember what
 nothing is ever called. Under Plimsoll the module is there without being installed; install it where
 the application must be importable elsewhere too.
 
-Hooks are registered while the application is imported. Later ones come too late for `before_fork`
-and `warm`, and are without effect.
+Hooks are registered while the application is imported. Later ones come too late for `warm`, and for
+`before_fork` but in a worker that becomes the next mold.
 """
 
 __all__ = ["after_fork", "before_fork", "warm"]
@@ -30,11 +30,12 @@ _warm_targets = []
 
 
 def before_fork(function):
-    """Registers `function` to be called once in the process that the workers are forked from.
+    """Registers `function` to be called once in each process that workers are forked from.
 
     It is called without arguments after the application was imported and warmed, and before its
     memory is frozen: the place to close connections and files that processes must not share, and to
-    drop what no worker needs. Django's database connections and SQLAlchemy's connection pools are
+    drop what no worker needs. A worker that has served requests and becomes such a process (see
+    `--refork-after`) calls it as well, and there it must end threads, too. Django's database connections and SQLAlchemy's connection pools are
     closed without it.
 
     It is not called with `--no-preload`, because then nothing is forked. One that raises is

@@ -80,6 +80,9 @@ class Server:
         if python != "unset":
             words += ["--python", python or sys.executable]
         words += [str(option) for option in options]
+        # Tests count workers, and know which process is the mold; those of reforking say so.
+        if not any("--refork-after" in word for word in words):
+            words += ["--refork-after", "0"]
         self.command = words
         # An abstract socket: reachable for every user, and gone with the descriptor.
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
