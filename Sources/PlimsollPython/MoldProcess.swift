@@ -156,13 +156,14 @@ enum MoldProcess {
     private mutating func fork(
       slot: Int, channel: Int32, _ control: borrowing ControlChannel, _ gil: borrowing GIL
     ) {
+      let beganUs = Clock.monotonicMicroseconds()
       warnOfThreads(gil)
       let supervisor = control.number
       let result = WorkerFork.fork(gil) { gil in
         _ = FileDescriptor(owning: supervisor)
         WorkerProcess(
           context: context, application: application, slot: slot, control: channel,
-          accessLog: accessLog
+          accessLog: accessLog, forkBeganUs: beganUs
         ).run(gil)
       }
       _ = FileDescriptor(owning: channel)

@@ -15,6 +15,8 @@ struct WorkerProcess {
   /// The worker's end of its control channel.
   let control: Int32
   let accessLog: Int32
+  /// When the mold began to fork it, in microseconds of CLOCK_MONOTONIC.
+  let forkBeganUs: Int64
 
   private var settings: ServerSettings { context.settings }
 
@@ -22,6 +24,7 @@ struct WorkerProcess {
   func run(_ gil: borrowing GIL) -> Never {
     ProcessTitle.set("plimsoll: worker \(slot) \(settings.title)", shortName: "plimsoll")
     context.scoreboard[slot].occupy(pid: Process.id, startedMs: Clock.monotonicMs())
+    context.scoreboard[slot].setForkBegan(us: forkBeganUs)
     let code: Int32
     do {
       let stopSignal = try EventFD()

@@ -121,6 +121,9 @@ public enum StatusPage {
         "of \(NumberText.bytes(Double(memory.budgetBytes))); "
           + memory.capacitySentence(workers: status.workers.count))
     }
+    if let usual = status.forkTimes.usualText {
+      fact("Fork to ready", usual, status.forkTimes.worstText)
+    }
     let connections = status.connections
     fact(
       "Connections", NumberText.grouped(Int64(connections.total)),

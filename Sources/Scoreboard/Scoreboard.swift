@@ -4,7 +4,7 @@ public import Platform
 /// All slots: some lines about the whole server, then the slots one after another.
 ///
 ///     line 0         mark, number of slots, handler threads of each
-///     lines 1 to 7   what the supervisor says about the server: ``ServerFacts``
+///     then           what the supervisor says about the server: ``ServerFacts``
 ///     slots          ``WorkerSlot``
 ///
 /// The supervisor makes it and keeps it open, so that `/proc/PID/fd` leads readers to it; molds and
@@ -37,7 +37,7 @@ public import Platform
 
   /// Marks the first line, so that a foreign descriptor is not taken for a scoreboard. Its last
   /// byte is the version of the layout.
-  private static let mark: Int64 = 0x706C_696D_736F_6C03  // "plimsol", 3
+  private static let mark: Int64 = 0x706C_696D_736F_6C04  // "plimsol", 4
 
   private enum Field {
     static let mark = 0

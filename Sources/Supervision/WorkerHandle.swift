@@ -20,6 +20,8 @@ final class WorkerHandle {
   var endsBecauseIdle = false
   /// When it was asked for; CLOCK_MONOTONIC.
   var startedMs: Int64 = 0
+  /// The same in microseconds.
+  private var askedUs: Int64 = 0
   /// What it took for itself when it was last measured, bytes; nil before that.
   var memoryBytes: Int64?
   /// The cheap look at the time of that measurement.
@@ -46,6 +48,7 @@ final class WorkerHandle {
     endsBecauseIdle = false
     state = .forking
     startedMs = nowMs
+    askedUs = Clock.monotonicMicroseconds()
     cpuMs = 0
     memoryBytes = nil
     glance = nil
@@ -53,6 +56,14 @@ final class WorkerHandle {
     readySinceMs = nil
     killReason = nil
     saidReady = false
+  }
+
+  /// How long it took until it served, in microseconds: since the mold began to fork it, and since
+  /// it was asked for. What the worker says of that is believed only as far as it can be.
+  func startTimes(nowUs: Int64) -> (forkUs: Int64, askedUs: Int64) {
+    let readyUs = min(max(board.readyUs, askedUs), nowUs)
+    let beganUs = min(max(board.forkBeganUs, askedUs), readyUs)
+    return (readyUs - beganUs, readyUs - askedUs)
   }
 
   /// The slot is free again.
