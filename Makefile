@@ -10,12 +10,12 @@ VERSIONS ?= 3.11 3.12 3.13
 SITE := $(CURDIR)/examples/django-site
 
 .DEFAULT_GOAL := help
-.PHONY: help serve build stage test bench format lint clean setup-build setup-site setup-test \
+.PHONY: help serve build stage test bench bench-memory format lint clean setup-build setup-site setup-test \
 	setup-bench ratchet
 .NOTPARALLEL:
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: setup-site stage ## serve the example Django site on 127.0.0.1:8000 (BIND=, ARGS=)
 	@exec stage/bin/plimsoll serve mysite.wsgi --chdir '$(SITE)' --static '/static=$(SITE)/static' \
@@ -35,6 +35,10 @@ test: setup-test stage ## run every test: format, unit, fuzz, black box
 
 bench: setup-bench stage ## compare with other servers and write docs/BENCHMARKS.md (ARGS=--help)
 	@$(PYTHON) bench/run.py $(ARGS)
+
+bench-memory: setup-bench setup-test stage ## one more worker of each server, forks, the supervisor's CPU
+	@$(PYTHON) bench/peer_cost.py $(ARGS)
+	@$(PYTHON) bench/many_workers.py
 
 format: ## rewrite every Swift file in the house's format
 	@swift format --in-place --parallel --recursive Package.swift Sources Tests Fuzz
@@ -65,4 +69,4 @@ setup-test: setup-site
 
 setup-bench: setup-build
 	@tools/install-debian-packages bench
-	@tools/make-venv .venv-bench '$(PYTHON)' bench/requirements.txt
+	@tools/make-venv .venv-bench '$(PYTHON)' bench/requirements.txt examples/requirements.txt

@@ -31,24 +31,48 @@ def write(options, cores, rounds, failures, memory, seconds, load):
     return "\n".join(lines)
 
 
-def _circumstances(cores, seconds, load):
+def replace_section(page, title, lines):
+    """Replaces the section of a page that begins with `title`, or adds it at the end."""
+    text = page.read_text() if page.exists() else "# Benchmarks\n"
+    before, _, after = text.partition(f"{title}\n")
+    following = re.search(r"^## ", after, re.M)
+    rest = f"\n{after[following.start():]}" if following else ""
+    page.write_text(before.rstrip() + "\n\n" + "\n".join(lines).rstrip() + "\n" + rest)
+
+
+def sections_of_others(page):
+    """The sections of a page that say that another command wrote them, with their titles."""
+    text = page.read_text() if page.exists() else ""
+    parts = re.split(r"(?m)^(?=## )", text)[1:]
+    return [part for part in parts if "Written by `make bench-memory`" in part]
+
+
+def circumstances(seconds, load, command=None, more=()):
+    """A table of when, where and on what figures were measured."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     total = int(re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())[1])
     release = platform.freedesktop_os_release().get("PRETTY_NAME", "Linux")
-    commands = f"make bench ARGS='{' '.join(sys.argv[1:])}'" if sys.argv[1:] else "make bench"
+    command = command or f"bench/{Path(sys.argv[0]).name} {' '.join(sys.argv[1:])}".strip()
     return [
         "| | |", "| --- | --- |",
         f"| when | {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC, took {seconds:.0f} s |",
-        f"| command | `{commands}` |",
+        f"| command | `{command}` |",
         f"| machine | {cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores,"
         f" {total / 1048576:.0f} GiB; load average before the run: {load:.1f}"
         f"{' (busy: expect noise)' if load > 0.5 else ''} |",
         f"| system | {release}, Linux {platform.release()} |",
+        *more,
+    ]
+
+
+def _circumstances(cores, seconds, load):
+    command = "make bench" + (f" ARGS='{' '.join(sys.argv[1:])}'" if sys.argv[1:] else "")
+    return circumstances(seconds, load, command, [
         f"| pinned | server to core {cores[0]}, client to core {cores[1]} |",
         f"| Python | {_first_line([str(PYTHON), '--version'])} for all |",
         f"| Swift | {_first_line(['swift', '--version'])} |",
         f"| client | {_first_line(['wrk', '--version'])}, one thread |",
-    ]
+    ])
 
 
 def _first_line(command):

@@ -146,7 +146,7 @@ class Running:
 
     def __init__(self, contender, place, core=None, preexec=None):
         command = contender.command(place)
-        if not Path(command[0]).exists():
+        if not shutil.which(command[0]):
             raise CannotStart(f"{command[0]} does not exist")
         if core is not None:
             command = ["taskset", "-c", str(core), *command]
@@ -163,7 +163,7 @@ class Running:
             self.stop()
             raise
 
-    def _wait_until_it_listens(self, seconds=20):
+    def _wait_until_it_listens(self, seconds=60):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.process.poll() is not None:

@@ -23,6 +23,36 @@ int clinux_fork(void) {
   return pid;
 }
 
+// The process between runs in the caller's memory and on its stack while the caller stands still
+// (vfork(2)), so only the second fork copies page tables; that is the greatest part of what a fork
+// costs. What is forbidden after vfork(2) is to change what the caller relies on: this child calls
+// fork(3), whose handlers put back what they changed in the process that called it, stores the
+// result, and exits. The worker has a copy of its own, and returns from here like any forked child.
+__attribute__((noinline)) int clinux_fork_orphan(void) {
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &before);
+  volatile pid_t pid = -1;
+  volatile int error = 0;
+  pid_t between = vfork();
+  if (between == 0) {
+    pid = fork();
+    if (pid == 0) {
+      handling_process = getpid();
+      sigprocmask(SIG_SETMASK, &before, NULL);
+      return 0;
+    }
+    error = errno;
+    _exit(0);
+  }
+  if (between < 0) error = errno;
+  // Until it is gone, the orphan is no child of who adopts it.
+  while (between > 0 && waitpid(between, NULL, 0) < 0 && errno == EINTR) {}
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  errno = error;
+  return pid;
+}
+
 int clinux_signalfd(const int *signals, int count) {
   sigset_t set;
   sigemptyset(&set);

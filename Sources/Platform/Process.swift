@@ -34,6 +34,16 @@ public enum Process {
     return pid
   }
 
+  /// Forks a child whose parent is whoever adopts this process's orphans, ``adoptOrphans()``. The
+  /// caller has one thread; it goes on when the child is an orphan.
+  ///
+  /// - Returns: 0 in the child, its pid in the caller.
+  public static func forkOrphan() throws(SystemCallError) -> Int32 {
+    let pid = clinux_fork_orphan()
+    guard pid >= 0 else { throw SystemCallError("fork") }
+    return pid
+  }
+
   /// execv(3): returns only where it failed.
   public static func execute(_ path: String, arguments: [String]) -> SystemCallError {
     var pointers: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) }

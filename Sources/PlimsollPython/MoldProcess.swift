@@ -208,13 +208,14 @@ enum MoldProcess {
       slot: Int, isScout: Bool, channel: Int32, _ control: borrowing ControlChannel,
       _ gil: borrowing GIL
     ) {
+      let beganUs = Clock.monotonicMicroseconds()
       warnOfThreads(gil)
       let supervisor = control.number
       let result = WorkerFork.fork(gil) { gil in
         _ = FileDescriptor(owning: supervisor)
         WorkerProcess(
           context: context, application: application, slot: slot, control: channel,
-          accessLog: accessLog, isScout: isScout
+          accessLog: accessLog, isScout: isScout, forkBeganUs: beganUs
         ).run(gil)
       }
       _ = FileDescriptor(owning: channel)

@@ -17,6 +17,8 @@ struct WorkerProcess {
   let accessLog: Int32
   /// Whether it becomes a mold after some requests.
   let isScout: Bool
+  /// When the mold began to fork it, in microseconds of CLOCK_MONOTONIC.
+  let forkBeganUs: Int64
 
   private var settings: ServerSettings { context.settings }
 
@@ -24,6 +26,7 @@ struct WorkerProcess {
   func run(_ gil: borrowing GIL) -> Never {
     ProcessTitle.set("plimsoll: worker \(slot) \(settings.title)", shortName: "plimsoll")
     context.scoreboard[slot].occupy(pid: Process.id, startedMs: Clock.monotonicMs())
+    context.scoreboard[slot].setForkBegan(us: forkBeganUs)
     let outcome: WorkerServer.Outcome
     do {
       let stopSignal = try EventFD()

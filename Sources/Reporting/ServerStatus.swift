@@ -34,6 +34,8 @@ public struct ServerStatus: Equatable, Sendable {
   public var forks: Int64 = 0
   /// See ``forks``.
   public var deaths: Int64 = 0
+  /// How long workers took until they served.
+  public var forkTimes = ForkTimes()
   /// Handler threads of each worker.
   public var threadsPerWorker = 0
   /// Workers that may serve at once, `--workers`; 0 where that is not known. There are more slots:
@@ -74,6 +76,20 @@ public struct ServerStatus: Equatable, Sendable {
 
     /// Nothing measured.
     public init() {}
+  }
+
+  /// How long workers took until they served.
+  public struct ForkTimes: Equatable, Sendable {
+    /// From the moment the mold began to fork, which with `--no-preload` has the import in it.
+    public var fork: DurationHistogram
+    /// From the moment the supervisor asked for it: of many at once, each waits for those before.
+    public var asked: DurationHistogram
+
+    /// These, or none.
+    public init(fork: DurationHistogram = .init(), asked: DurationHistogram = .init()) {
+      self.fork = fork
+      self.asked = asked
+    }
   }
 
   /// Load averages, getloadavg(3).

@@ -91,6 +91,8 @@ public enum StatusJSON {
         "ms_per_request": \(NumberText.json(status.msPerRequest)),
         "forks": \(status.forks),
         "deaths": \(status.deaths),
+        "fork_us": \(text(status.forkTimes.fork)),
+        "fork_asked_us": \(text(status.forkTimes.asked)),
         "threads_per_worker": \(status.threadsPerWorker),
         "workers_most": \(status.mostWorkers > 0 ? "\(status.mostWorkers)" : "null"),
         "slots": \(status.slots.count),
@@ -102,6 +104,14 @@ public enum StatusJSON {
       """)
     append(status.connections, &writer)
     writer.append(",\n")
+  }
+
+  private static func text(_ times: DurationHistogram) -> String {
+    func number(_ percent: Int64) -> String {
+      times.percentileUs(percent).map { "\($0)" } ?? "null"
+    }
+    return "{\"count\": \(times.total), \"p50\": \(number(50)), \"p99\": \(number(99)), "
+      + "\"max\": \(number(100))}"
   }
 
   private static func append(

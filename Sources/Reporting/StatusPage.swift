@@ -122,6 +122,9 @@ public enum StatusPage {
           + ([memory.capacitySentence(workers: status.workers.count)] + memory.notes)
           .joined(separator: "; "))
     }
+    if let usual = status.forkTimes.usualText {
+      fact("Fork to ready", usual, status.forkTimes.worstText)
+    }
     let connections = status.connections
     fact(
       "Connections", NumberText.grouped(Int64(connections.total)),

@@ -58,7 +58,8 @@ public enum StatusTable {
     now += "; connections \(connections.total)"
     if connections.waiting > 0 { now += ", \(connections.waiting) requests wait" }
     lines.append("  now        \(now)")
-    lines.append("  workers    \(status.forks) started, \(status.deaths) died")
+    let forks = status.forkTimes.sentence.map { "; \($0)" } ?? ""
+    lines.append("  workers    \(status.forks) started, \(status.deaths) died\(forks)")
     return lines.map { line($0) + "\n" }.joined()
   }
 

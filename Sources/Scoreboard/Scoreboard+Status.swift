@@ -21,6 +21,7 @@ extension Scoreboard {
     status.generation = facts.servingGeneration
     status.forks = facts.forks
     status.deaths = facts.deaths
+    status.forkTimes = facts.forkTimes
     status.threadsPerWorker = threads
     status.mostWorkers = facts.mostWorkers
     status.load = Self.loadAverage()

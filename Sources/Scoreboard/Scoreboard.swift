@@ -4,7 +4,7 @@ public import Platform
 /// All slots: some lines about the whole server, then the slots one after another.
 ///
 ///     line 0         mark, number of slots, handler threads of each
-///     lines 1 to 8   what the supervisor says about the server: ``ServerFacts``
+///     then           what the supervisor says about the server: ``ServerFacts``
 ///     slots          ``WorkerSlot``
 ///
 /// The supervisor makes it and keeps it open, so that `/proc/PID/fd` leads readers to it; molds and

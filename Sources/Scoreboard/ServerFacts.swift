@@ -11,7 +11,9 @@
   /// Longest name of a process model or policy.
   private static let wordBytes = 15
   /// Lines of shared memory that it takes.
-  static let lines = numberLines + (titleBytes + softwareBytes + 2 * wordBytes + 4 + 63) / 64
+  static let lines = textLinesEnd + forkLines
+  private static let textLinesEnd =
+    numberLines + (titleBytes + softwareBytes + 2 * wordBytes + 4 + 63) / 64
 
   private let base: UnsafeMutableRawPointer
 
@@ -54,13 +56,17 @@
     static let mergedBytes = 1
   }
 
-  var memoryLine: SharedLine { line(2) }
-  var moreMemoryLine: SharedLine { line(3) }
   private var now: SharedLine { line(0) }
   private var gone: SharedLine { line(1) }
+  var memoryLine: SharedLine { line(2) }
+  var moreMemoryLine: SharedLine { line(3) }
 
-  private func line(_ number: Int) -> SharedLine {
-    unsafe SharedLine(at: base + number * SharedLine.bytes)
+  /// A line of ServerFacts+Forks, behind the texts.
+  func forkLine(_ index: Int) -> SharedLine { line(Self.textLinesEnd + index) }
+
+  private func line(_ index: Int) -> SharedLine {
+    precondition((0..<Self.lines).contains(index))
+    return unsafe SharedLine(at: base + index * SharedLine.bytes)
   }
 
   // MARK: texts, written once before there is any other process

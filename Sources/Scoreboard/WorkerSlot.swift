@@ -53,6 +53,12 @@ internal import ProcessPolicy
     static let closing = 3
   }
 
+  /// In the line of the census.
+  private enum Birth {
+    static let forkUs = 4
+    static let readyUs = 5
+  }
+
   private let base: UnsafeMutableRawPointer
   /// Handler threads this slot has lines for.
   public let threads: Int
@@ -98,6 +104,12 @@ internal import ProcessPolicy
     header(1)[Header.startedMs] = startedMs
     header(1)[Header.pid] = Int64(pid)
   }
+
+  /// When the mold began to fork the worker, in microseconds of CLOCK_MONOTONIC.
+  public func setForkBegan(us: Int64) { header(2)[Birth.forkUs] = us }
+
+  /// The worker serves from now on, in microseconds of CLOCK_MONOTONIC.
+  public func setReady(us: Int64) { header(2)[Birth.readyUs] = us }
 
   /// Connections this worker holds now. Allocates: never.
   @inline(__always)
@@ -163,6 +175,10 @@ internal import ProcessPolicy
   public var pid: Int32 { Int32(truncatingIfNeeded: header(1)[Header.pid]) }
   /// When the worker moved in, in ms of CLOCK_MONOTONIC.
   public var startedMs: Int64 { header(1)[Header.startedMs] }
+  /// When the mold began to fork it, in microseconds of CLOCK_MONOTONIC; 0 before that.
+  public var forkBeganUs: Int64 { header(2)[Birth.forkUs] }
+  /// When it began to serve, in microseconds of CLOCK_MONOTONIC; 0 before that.
+  public var readyUs: Int64 { header(2)[Birth.readyUs] }
   /// Whether it takes new connections.
   public var isAccepting: Bool { header(1)[Header.accepting] != 0 }
   /// Whether the application is loaded.

@@ -210,6 +210,7 @@ internal import Synchronization
         started.append(try Thread(name: "monitor", blocksSignals: true) { self.watch() })
       }
       if application.isLoaded { slot.setLoaded() }
+      slot.setReady(us: Clock.monotonicMicroseconds())
       control.send(.ready)
       threads[0].mayPoll = true
       handle(threads[0])

@@ -146,6 +146,8 @@ extension Supervisor {
   private func workerIsReady(_ worker: WorkerHandle, nowMs: Int64) {
     worker.state = .ready
     worker.readySinceMs = nowMs
+    let times = worker.startTimes(nowUs: Clock.monotonicMicroseconds())
+    scoreboard.facts.workerBecameReady(forkUs: times.forkUs, askedUs: times.askedUs)
     memory.watch(worker)
     worker.deadlineMs = .max
     if let nextMold, nextMold.generation == worker.generation {

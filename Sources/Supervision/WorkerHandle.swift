@@ -20,6 +20,8 @@ final class WorkerHandle {
   var endsBecauseIdle = false
   /// When it was asked for; CLOCK_MONOTONIC.
   var startedMs: Int64 = 0
+  /// The same in microseconds.
+  private var askedUs: Int64 = 0
   /// What it took for itself when it was last measured, bytes; nil before that.
   var memoryBytes: Int64?
   /// Pages that the kernel had merged with equal ones then, bytes.
@@ -58,6 +60,7 @@ final class WorkerHandle {
     endsBecauseIdle = false
     state = .forking
     startedMs = nowMs
+    askedUs = Clock.monotonicMicroseconds()
     cpuMs = 0
     memoryBytes = nil
     mergedBytes = 0
@@ -70,6 +73,14 @@ final class WorkerHandle {
     isMaturing = false
     scoutIsCancelled = false
     scoutFailure = nil
+  }
+
+  /// How long it took until it served, in microseconds: since the mold began to fork it, and since
+  /// it was asked for. What the worker says of that is believed only as far as it can be.
+  func startTimes(nowUs: Int64) -> (forkUs: Int64, askedUs: Int64) {
+    let readyUs = min(max(board.readyUs, askedUs), nowUs)
+    let beganUs = min(max(board.forkBeganUs, askedUs), readyUs)
+    return (readyUs - beganUs, readyUs - askedUs)
   }
 
   /// The slot is free again.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import threading
 
@@ -36,6 +37,18 @@ def test_json_tells_who_serves_what(server):
     assert sorted(w["pid"] for w in found["workers"]) == sorted(running.worker_pids())
     assert all(len(w["handlers"]) == 3 for w in found["workers"])
     wait_until(lambda: status(running)["totals"]["requests"] == 1, 5, "the request to count")
+
+
+def test_it_tells_how_long_workers_took_to_serve(server):
+    running = server("hello", "--workers", 3)
+    running.wait_for_workers(3)
+    found = wait_until(
+        lambda: (found := status(running))["fork_us"]["count"] == 3 and found, 5, "three forks")
+    fork, asked = found["fork_us"], found["fork_asked_us"]
+    assert asked["count"] == 3
+    assert 0 < fork["p50"] <= fork["p99"] <= fork["max"] <= asked["max"]
+    code, _, table = run_to_its_end("status", f"--pid={running.pid}")
+    assert code == 0 and re.search(r"workers +3 started, 0 died; ready after [\d.]+ ms", table)
 
 
 def test_a_request_in_hand_shows_with_its_client(server, gate):

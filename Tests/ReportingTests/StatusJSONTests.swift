@@ -15,8 +15,9 @@ import Testing
     #expect(
       root.keys.sorted() == [
         "busy_handlers", "bytes_per_request", "bytes_per_second", "connections", "cpu_ms",
-        "cpu_percent", "deaths", "forks", "format", "generation", "graceful_handlers",
-        "idle_handlers", "load", "memory", "mpm", "ms_per_request", "now_seconds", "policy",
+        "cpu_percent", "deaths", "fork_asked_us", "fork_us", "forks", "format", "generation",
+        "graceful_handlers", "idle_handlers", "load", "memory", "mpm", "ms_per_request",
+        "now_seconds", "policy",
         "requests_per_second", "scoreboard", "serving_since_seconds", "slots", "software",
         "started_seconds", "stopping_workers", "supervisor_pid", "threads_per_worker", "title",
         "totals", "uptime_seconds", "workers", "workers_most",
@@ -49,6 +50,19 @@ import Testing
     #expect(handlers.map { $0["state"] as? String } == ["_", "W"])
     #expect(handlers[0]["since_begin_ms"] is NSNull)
     #expect(handlers[1]["request"] as? String == "GET /long HTTP/1.1")
+  }
+
+  @Test func forkTimesAreNullBeforeAnyWorkerServed() throws {
+    var status = Samples.small
+    let none = try #require(try object(status)["fork_us"] as? [String: Any])
+    #expect(none["count"] as? Int == 0)
+    #expect(none["p50"] is NSNull && none["p99"] is NSNull && none["max"] is NSNull)
+    status.forkTimes.fork.count(us: 2_000)
+    status.forkTimes.asked.count(us: 3_000)
+    let fork = try #require(try object(status)["fork_us"] as? [String: Int])
+    #expect(fork == ["count": 1, "p50": 2_000, "p99": 2_000, "max": 2_000])
+    let asked = try #require(try object(status)["fork_asked_us"] as? [String: Int])
+    #expect(asked["max"] == 3_000)
   }
 
   @Test func anEmptyServerIsAnObjectToo() throws {

@@ -71,6 +71,24 @@ import Testing
     #expect(after.slots[0] == nil)
   }
 
+  @Test func tellsHowLongForksTook() throws {
+    let board = try board(slots: 1, threads: 1)
+    #expect(board.status().forkTimes == ServerStatus.ForkTimes())
+    var expected = ServerStatus.ForkTimes()
+    for us in [Int64(0), 63, 64, 1_999, 2_000, 1 << 40] {
+      board.facts.workerBecameReady(forkUs: us, askedUs: us &* 2)
+      expected.fork.count(us: us)
+      expected.asked.count(us: us &* 2)
+    }
+    #expect(board.status().forkTimes == expected)
+    // The neighbours in memory are what they were.
+    board.facts.describe(
+      title: String(repeating: "t", count: 200), software: "s", mpm: "m",
+      policy: String(repeating: "p", count: 20))
+    #expect(board.status().forkTimes == expected)
+    #expect(board.status().slots[0] == nil)
+  }
+
   @Test func tellsTheMemory() throws {
     let board = try board(slots: 1, threads: 1)
     #expect(board.status().memory == nil)

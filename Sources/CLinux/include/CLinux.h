@@ -75,6 +75,10 @@ static inline int clinux_mkostemp(char *name) { return mkostemp(name, O_CLOEXEC)
 /// children forked otherwise, by the application, signals have their default action.
 int clinux_fork(void);
 
+/// The same, but the child is nobody's: its parent is the process that adopts the caller's orphans
+/// (PR_SET_CHILD_SUBREAPER). Returns 0 in the child, its pid in the caller, -1 with errno set.
+int clinux_fork_orphan(void);
+
 /// Blocks `count` signals and returns a non-blocking, close-on-exec signalfd(2) for them; -1 on
 /// error.
 int clinux_signalfd(const int *signals, int count);
