@@ -15,7 +15,7 @@ SITE := $(CURDIR)/examples/django-site
 .NOTPARALLEL:
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: setup-site stage ## serve the example Django site on 127.0.0.1:8000 (BIND=, ARGS=)
 	@exec stage/bin/plimsoll serve mysite.wsgi --chdir '$(SITE)' --static '/static=$(SITE)/static' \

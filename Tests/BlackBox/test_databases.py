@@ -176,6 +176,6 @@ def test_postgresql_over_graceful_restarts(server, site, python, postgresql):
     with Load(running.address, "/7", keep_alive=4, fresh=2) as load:
         for generation in (2, 3):
             running.signal(1)
-            running.wait_for_log(rf"serving generation {generation} ")
+            running.wait_for_log(rf"serving generation {generation} ", deadline=60)
             load.wait_for_answers(200, 60)
     assert not load.failures, [str(failure) for failure in load.failures[:5]]
