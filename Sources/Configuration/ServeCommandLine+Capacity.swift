@@ -10,8 +10,11 @@ extension ServeCommandLine {
   private var loadlineCapacity: String {
     let (least, most) = (settings.workersMin, settings.workersMax)
     let workers = least == most ? Self.count(most, "worker") : "\(least) to \(most) workers"
-    return "\(workers) (\(reason(of: "workers"))) x \(Self.count(settings.threads, "thread")) "
-      + "(\(reason(of: "threads"))), \(settings.mpm)"
+    let (few, many) = (settings.threadsMin, settings.threadsMax)
+    let threads = few == many ? Self.count(few, "thread") : "\(few) to \(many) threads"
+    let bound = few == many ? "" : "; together at most \(settings.mostHandlers)"
+    return "\(workers) (\(reason(of: "workers"))) x \(threads) (\(reason(of: "threads"))\(bound)), "
+      + "\(settings.mpm)"
   }
 
   private var apacheCapacity: String {

@@ -12,9 +12,6 @@ extension ServeCommandLine {
   private static let mostWorkers = 1000
   /// Requests at a time for each usable CPU, up to which workers are added by default.
   private static let handlersPerCPU = 16
-  /// Threads of each worker under `loadline`.
-  private static let loadlineThreads = 4
-
   /// Decides what was left open about processes, and corrects what cannot work.
   ///
   /// - Throws: one sentence, where words contradict each other.
@@ -27,6 +24,7 @@ extension ServeCommandLine {
       try correctApacheSettings()
     } else {
       settleWorkers(usableCPUs: usableCPUs)
+      settleHandlers()
     }
     markUnused()
   }
@@ -107,27 +105,61 @@ extension ServeCommandLine {
   private mutating func settleThreads() {
     let typed = origin(of: "threads").typedOption
     if settings.processModel == .prefork {
-      if let typed, settings.threads > 1 {
+      if let typed, settings.threadsMax > 1 {
         let text =
-          "\(typed) \(settings.threads): a process of prefork has one thread, so 1 is used; leave "
+          "\(typed) \(threadsWord): a process of prefork has one thread, so 1 is used; leave "
           + "\(typed) out, or give --mpm event"
         warnings.append(text)
         origins["threads"] = .corrected("a process of prefork has one thread")
       } else if typed == nil {
         origins["threads"] = .decided("a process of prefork has one thread")
       }
-      settings.threads = 1
-    } else if typed == nil {
-      let isApache = settings.usesApachePolicy
-      settings.threads = isApache ? standard.threadsPerChild : Self.loadlineThreads
-      if isApache { origins["threads"] = standardOrigin }
+      (settings.threadsMin, settings.threadsMax) = (1, 1)
+    } else if typed == nil, settings.usesApachePolicy {
+      settings.threadsMin = standard.threadsPerChild
+      settings.threadsMax = settings.threadsMin
+      origins["threads"] = standardOrigin
+    } else if settings.usesApachePolicy || settings.processModel == .worker {
+      fixThreads(typed: typed)
     }
+  }
+
+  /// Only `event` under `loadline` has a number of threads that changes.
+  private mutating func fixThreads(typed: String?) {
+    guard settings.threadsMin < settings.threadsMax else { return }
+    let reason =
+      settings.usesApachePolicy
+      ? "a process of Apache's has a fixed number of threads"
+      : "with --mpm worker a process has a fixed number of threads"
+    if let typed {
+      warnings.append(
+        "\(typed) \(threadsWord): \(reason), so \(settings.threadsMin) are used; give one number, "
+          + "or --mpm event with --policy loadline")
+      origins["threads"] = .corrected(reason)
+    } else {
+      origins["threads"] = .decided(reason)
+    }
+    settings.threadsMax = settings.threadsMin
+  }
+
+  /// The value of `--threads` as it was typed.
+  private var threadsWord: String {
+    SettingsTable.definition(named: "threads")?.texts(in: settings).first ?? ""
+  }
+
+  /// Who types a range of threads wants them for every worker; by default they only stand in for
+  /// workers that cannot be.
+  private mutating func settleHandlers() {
+    let threads =
+      origin(of: "threads").typedOption == nil ? settings.threadsMin : settings.threadsMax
+    settings.maxRequestWorkers = settings.workersMax * threads
+    origins["max-request-workers"] = .decided("\(settings.workersMax) workers x \(threads) threads")
   }
 
   private mutating func settleWorkers(usableCPUs: Int) {
     guard origin(of: "workers").typedOption == nil else { return }
     let cpus = min(max(usableCPUs, 1), Self.mostWorkers)
-    let most = Self.handlersPerCPU * cpus / settings.threads
+    let most = Self.handlersPerCPU * cpus / settings.threadsMin
     settings.workersMin = cpus
     settings.workersMax = min(max(cpus, most), Self.mostWorkers)
     origins["workers"] = .decided(
@@ -211,7 +243,8 @@ extension ServeCommandLine {
 
   private mutating func markUnused() {
     guard settings.usesApachePolicy else {
-      for definition in SettingsTable.apache where definition.name != "preset" {
+      for definition in SettingsTable.apache
+      where !["preset", "max-request-workers"].contains(definition.name) {
         origins[definition.name] = .unused("--policy is loadline")
       }
       return

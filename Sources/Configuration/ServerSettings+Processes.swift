@@ -26,7 +26,7 @@ extension ServerSettings {
   /// Apache's directives: the preset or httpd's defaults, and what was given instead of them.
   ///
   /// As written, not corrected: see `ApacheSettings.corrected(previous:)`. ThreadsPerChild is
-  /// ``threads``, GracefulShutdownTimeout ``gracefulTimeoutMs`` and ListenBacklog ``backlog``.
+  /// ``threadsMin``, GracefulShutdownTimeout ``gracefulTimeoutMs`` and ListenBacklog ``backlog``.
   public var apacheSettings: ApacheSettings {
     var settings = ApacheSettings(mpm: processModel)
     if let preset = ApacheSettings.preset(named: preset) { settings = preset }
@@ -35,7 +35,7 @@ extension ServerSettings {
     settings.maxSpareServers = maxSpareServers ?? settings.maxSpareServers
     settings.minSpareThreads = minSpareThreads ?? settings.minSpareThreads
     settings.maxSpareThreads = maxSpareThreads ?? settings.maxSpareThreads
-    settings.threadsPerChild = settings.mpm == .prefork ? 1 : threads
+    settings.threadsPerChild = settings.mpm == .prefork ? 1 : threadsMin
     settings.threadLimit = threadLimit ?? settings.threadLimit
     settings.serverLimit = serverLimit ?? settings.serverLimit
     settings.maxRequestWorkers = maxRequestWorkers ?? settings.maxRequestWorkers
@@ -50,7 +50,7 @@ extension ServerSettings {
   ///
   /// Those that the process model does not know stay nil.
   mutating func take(_ corrected: ApacheSettings) {
-    threads = corrected.threadsPerChild
+    (threadsMin, threadsMax) = (corrected.threadsPerChild, corrected.threadsPerChild)
     startServers = corrected.startServers
     serverLimit = corrected.serverLimit
     maxRequestWorkers = corrected.maxRequestWorkers
@@ -73,6 +73,10 @@ extension ServerSettings {
     let settings = (try? apacheSettings.corrected().settings) ?? apacheSettings
     return max(1, settings.processLimit)
   }
+
+  /// Handlers that all workers together may have under `loadline`: MaxRequestWorkers, which nobody
+  /// types there.
+  public var mostHandlers: Int { maxRequestWorkers ?? workersMax * threadsMin }
 
   /// Whether another worker may take a connection that one leaves alone.
   public var mayHaveSeveralWorkers: Bool { mostWorkers > 1 }

@@ -63,8 +63,11 @@ public struct ServerSettings: Equatable, Sendable {
   public var workersMin = 1
   /// Worker processes at most (`loadline`).
   public var workersMax = 1
-  /// Handler threads of each worker.
-  public var threads = 4
+  /// Handler threads that each worker has.
+  public var threadsMin = 4
+  /// Handler threads that a worker may have where there cannot be more workers (`event` under
+  /// `loadline`); else as ``threadsMin``.
+  public var threadsMax = 16
   /// Connections each worker holds at most.
   public var maxConnections = 10_000
   /// Requests after which a worker is replaced; 0: never.

@@ -30,11 +30,15 @@ extension SettingsTable {
       reason: "Python runs on one CPU per process, so more workers than CPUs help only while "
         + "requests wait for something else."),
     SettingDefinition(
-      "threads", directive: "ThreadsPerChild", .count(\.threads, 1...1000), "N", in: .processes,
-      help: "Requests each worker handles at a time.",
-      defaultNote: "4; with --policy apache 25; with --mpm prefork always 1",
-      reason: "Enough to hide waiting for a database, few enough to share one interpreter lock. "
-        + "25 and 1 are httpd's."),
+      "threads", directive: "ThreadsPerChild", .span(\.threadsMin, \.threadsMax, 1...1000),
+      "N|MIN-MAX", in: .processes,
+      help: "Requests each worker handles at a time: exactly N; or MIN, and with --mpm event up to "
+        + "MAX where there cannot be more workers.",
+      defaultNote: "4-16, but all workers together no more than 4 for each that --workers allows; "
+        + "with --policy apache 25; with --mpm worker 4; with --mpm prefork always 1",
+      reason: "4 are enough to hide waiting for a database, and few enough to share one "
+        + "interpreter lock; more only stand in for workers that the memory forbids. 25 and 1 are "
+        + "httpd's."),
     SettingDefinition(
       "worker-connections", .count(\.maxConnections, 1...1_000_000), "N", in: .processes,
       help: "Connections each worker holds at most, idle ones included. With --mpm prefork it is "

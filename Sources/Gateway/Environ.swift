@@ -71,7 +71,7 @@ internal import Server
     unsafe put("wsgi.version", PythonReference(owning: version))
     put("wsgi.url_scheme", Python.string("http", gil))
     unsafe put("wsgi.errors", PythonReference(retaining: errors))
-    put("wsgi.multithread", flag(settings.threads > 1))
+    put("wsgi.multithread", flag(settings.threadsMax > 1))
     put("wsgi.multiprocess", flag(settings.mayHaveSeveralWorkers))
     put("wsgi.run_once", flag(false))
     put("wsgi.input_terminated", flag(true))

@@ -35,7 +35,7 @@ public import Server
     unsafe Py_DecRef(errors)
     unsafe closeName = unsafe Python.interned("close", gil)
     // One more than the handlers: the server's monitor thread has the index behind theirs.
-    handlerLimit = max(1, settings.threads) + 1
+    handlerLimit = max(1, settings.threadsMax) + 1
     unsafe handlers = .allocate(capacity: handlerLimit)
     unsafe handlers.initialize(repeating: nil, count: handlerLimit)
     super.init()

@@ -21,7 +21,7 @@ extension LoadlinePolicy {
   /// is none at all: somebody must serve.
   func admitted(_ tick: PolicyTick) -> Int {
     guard let memory = tick.memory else { return .max }
-    let figures = Self.figures(memory, tick)
+    let figures = figures(memory, tick)
     let admitted =
       Self.isStalled(memory)
       ? 0
@@ -31,17 +31,18 @@ extension LoadlinePolicy {
     return isAlone ? max(1, admitted) : admitted
   }
 
-  private static func isStalled(_ memory: MemoryView) -> Bool {
+  static func isStalled(_ memory: MemoryView) -> Bool {
     memory.stallPercent >= stallLimitPercent
   }
 
   /// What was measured, with what those that stay will still take.
-  private static func figures(_ memory: MemoryView, _ tick: PolicyTick) -> MemoryFigures {
+  func figures(_ memory: MemoryView, _ tick: PolicyTick) -> MemoryFigures {
     var figures = memory.figures
     figures.pendingBytes = tick.occupied.lazy.filter { !$0.state.isLeaving }.reduce(0) {
       $0
         + MemoryBudget.stillToTake(
           expectedBytes: memory.expectedBytes, measuredBytes: $1.memoryBytes ?? 0)
+        + pendingThreadBytes($1)
     }
     return figures
   }
@@ -62,7 +63,7 @@ extension LoadlinePolicy {
     } else {
       state.lastShortageMs = tick.nowMs
       why = memory.budget.refusal(
-        expectedBytes: memory.expectedBytes, Self.figures(memory, tick))
+        expectedBytes: memory.expectedBytes, figures(memory, tick))
     }
     let processes = serving == 1 ? "1 process serves" : "\(serving) processes serve"
     let text = "\(processes) where \(wanted) are wanted: \(why)"

@@ -9,12 +9,22 @@ public struct LoadlineSettings: Equatable, Sendable {
   public let maxProcesses: Int
   /// Threads that a process runs the application in; default 1.
   public let threadsPerProcess: Int
+  /// Threads that it may have where there cannot be more processes; default: no more than ever.
+  public let mostThreadsPerProcess: Int
+  /// Threads that all processes together may have so; default: as many as the most processes have
+  /// with ``threadsPerProcess``.
+  public let mostHandlers: Int
 
   /// Bounds; numbers below 1 count as 1, a minimum above the maximum as the maximum.
-  public init(minProcesses: Int = 1, maxProcesses: Int, threadsPerProcess: Int = 1) {
+  public init(
+    minProcesses: Int = 1, maxProcesses: Int, threadsPerProcess: Int = 1,
+    mostThreadsPerProcess: Int = 1, mostHandlers: Int = 0
+  ) {
     self.maxProcesses = max(1, maxProcesses)
     self.minProcesses = min(max(1, minProcesses), self.maxProcesses)
     self.threadsPerProcess = max(1, threadsPerProcess)
+    self.mostThreadsPerProcess = max(self.threadsPerProcess, mostThreadsPerProcess)
+    self.mostHandlers = max(mostHandlers, self.maxProcesses * self.threadsPerProcess)
   }
 }
 
@@ -39,11 +49,12 @@ public struct LoadlineSettings: Equatable, Sendable {
 ///    are there will still take. Above the budget the fattest idle process ends first, then the
 ///    fattest busy one after its requests. Without room, a new generation comes one for one.
 ///    Neither is one started while all processes wait for memory, whatever the budget leaves.
-/// 8. Where the processes use up all CPU time already, more than one for each core would only take
 /// 8. A scout (``ReforkPolicy``) is there besides the others, and goes first where memory is short.
 ///    A generation that is the same code is exchanged one by one, in its time.
 /// 9. Where the processes use up all CPU time already, more than one for each core would only take
 ///    memory: demand alone does not start them then.
+/// 10. Where the demand needs more processes than memory or the settings allow, each may have more
+///     threads instead, as far as there is room for them.
 public struct LoadlinePolicy: Equatable, Sendable {
   /// How long too much capacity is kept, ms.
   public static let hysteresisMs: Int64 = 30_000
@@ -61,17 +72,21 @@ public struct LoadlinePolicy: Equatable, Sendable {
   /// Bounds.
   public let settings: LoadlineSettings
   /// What the policy remembers.
-  public internal(set) var state = State()
+  public internal(set) var state: State
 
   /// What kept the server from having more processes when it last decided.
   public var binding: BindingLimit { state.binding }
 
   /// What is carried from one tick to the next.
   public struct State: Equatable, Sendable {
-    /// Since when there is too much capacity, ms; nil where there is not.
-    var surplusSinceMs: Int64?
-    /// Most processes that were needed since then.
-    var peakWanted = 0
+    /// Processes that are too many.
+    var surplus = Surplus()
+    /// Threads that each process may have.
+    var threads: Int
+    /// Threads of each that are too many.
+    var threadSurplus = Surplus()
+    /// When it was last said that threads stand in for processes, ms.
+    var lastThreadReportMs: Int64?
     var backOff = BackOff()
     var lastFailureMs: Int64 = 0
     /// Since when a process that was started after the last failure is ready, ms.
@@ -97,7 +112,10 @@ public struct LoadlinePolicy: Equatable, Sendable {
   }
 
   /// A policy that remembers nothing yet.
-  public init(settings: LoadlineSettings) { self.settings = settings }
+  public init(settings: LoadlineSettings) {
+    self.settings = settings
+    state = State(threads: settings.threadsPerProcess)
+  }
 
   /// The processes, counted.
   private struct Census {
@@ -167,20 +185,23 @@ public struct LoadlinePolicy: Equatable, Sendable {
     noteBinding(tick, census, wanted: wanted, admitted: admitted)
     actions += reportShortage(tick, serving: census.serving.count, wanted: wanted)
     if census.serving.count < wanted {
-      state.surplusSinceMs = nil
+      state.surplus.end()
       let slots = slotsToFill(wanted, tick, census, admitted: admitted)
       if !slots.isEmpty { actions.append(.spawn(slots: slots)) }
     } else if census.serving.count > wanted && census.old.isEmpty {
       actions += shrink(to: wanted, tick.nowMs, census)
     } else {
-      state.surplusSinceMs = nil
+      state.surplus.end()
     }
     actions += handOver(wanted, tick, census, hasRoom: admitted > 0)
-    if actions.allSatisfy(\.isMessage) {
+    if !actions.contains(where: \.isAboutProcesses) {
       let unloading = unload(tick, census.serving + census.old, census.scout)
       actions += unloading.isEmpty ? refresh(tick, census.serving) : unloading
     }
-    if census.demand > settings.maxProcesses * settings.threadsPerProcess, !tick.isCPUSaturated {
+    actions += allowThreads(
+      tick, demand: census.demand, processes: census.serving.count + census.old.count,
+      toCome: max(0, wanted - census.serving.count))
+    if census.demand > settings.mostHandlers, !tick.isCPUSaturated {
       actions += reportMaximum(demand: census.demand, nowMs: tick.nowMs)
     }
     return actions
@@ -284,18 +305,9 @@ public struct LoadlinePolicy: Equatable, Sendable {
   private mutating func shrink(
     to wanted: Int, _ nowMs: Int64, _ census: Census
   ) -> [ProcessAction] {
-    guard let since = state.surplusSinceMs else {
-      state.surplusSinceMs = nowMs
-      state.peakWanted = wanted
-      return []
-    }
-    state.peakWanted = max(state.peakWanted, wanted)
-    guard nowMs - since >= Self.hysteresisMs, census.loading == 0 else { return [] }
-    // Less than nothing where some died since the peak.
-    let surplus = max(0, census.serving.count - state.peakWanted)
-    state.surplusSinceMs = nowMs
-    state.peakWanted = wanted
-    return coldest(census.serving).prefix((surplus + 1) / 2).map { .endGracefully(slot: $0) }
+    let count = state.surplus.toGo(
+      have: census.serving.count, wanted: wanted, nowMs: nowMs, mayGo: census.loading == 0)
+    return coldest(census.serving).prefix(count).map { .endGracefully(slot: $0) }
   }
 
   /// Slots of idle processes, the least recently used first, without the most recently used of
@@ -345,10 +357,10 @@ public struct LoadlinePolicy: Equatable, Sendable {
   private mutating func reportMaximum(demand: Int, nowMs: Int64) -> [ProcessAction] {
     if let last = state.lastReportMs, nowMs - last < Self.reportEveryMs { return [] }
     state.lastReportMs = nowMs
-    let handlers = settings.maxProcesses * settings.threadsPerProcess
     let text =
       "\(demand) requests run or wait, and the \(settings.maxProcesses) processes that are "
-      + "allowed have \(handlers) handlers: allow more processes or threads, or let requests wait"
+      + "allowed have \(settings.mostHandlers) handlers: allow more processes or "
+      + "threads, or let requests wait"
     return [.log(PolicyMessage(.warning, text))]
   }
 }

@@ -6,13 +6,21 @@ public enum ProcessAction: Equatable, Sendable {
   case spawn(slots: [Int])
   /// Tell the process in this slot to finish its requests and end.
   case endGracefully(slot: Int)
+  /// Let each process have so many threads from now on, also those that are started later. Those
+  /// that it has already stay.
+  case allowThreads(perProcess: Int)
   /// Write a line to the error log.
   case log(PolicyMessage)
   /// Give up, because no process can live: Apache's worker and event stop then.
   case stopServer(PolicyMessage)
 
-  /// Whether it only says something.
-  var isMessage: Bool { if case .log = self { true } else { false } }
+  /// Whether it starts or ends a process.
+  var isAboutProcesses: Bool {
+    switch self {
+    case .spawn, .endGracefully, .stopServer: true
+    case .allowThreads, .log: false
+    }
+  }
 
   /// How many processes the action starts.
   public var spawnCount: Int {

@@ -36,8 +36,10 @@ public struct ServerStatus: Equatable, Sendable {
   public var deaths: Int64 = 0
   /// How long workers took until they served.
   public var forkTimes = ForkTimes()
-  /// Handler threads of each worker.
+  /// Handler threads that each worker has, where nothing calls for more.
   public var threadsPerWorker = 0
+  /// Handler threads that a worker may have where there cannot be more workers.
+  public var mostThreadsPerWorker = 0
   /// Workers that may serve at once, `--workers`; 0 where that is not known. There are more slots:
   /// two generations stand side by side during a restart.
   public var mostWorkers = 0

@@ -94,6 +94,7 @@ public enum StatusJSON {
         "fork_us": \(text(status.forkTimes.fork)),
         "fork_asked_us": \(text(status.forkTimes.asked)),
         "threads_per_worker": \(status.threadsPerWorker),
+        "threads_per_worker_most": \(status.mostThreadsPerWorker),
         "workers_most": \(status.mostWorkers > 0 ? "\(status.mostWorkers)" : "null"),
         "slots": \(status.slots.count),
         "busy_handlers": \(status.busyHandlers),

@@ -22,7 +22,8 @@ extension Scoreboard {
     status.forks = facts.forks
     status.deaths = facts.deaths
     status.forkTimes = facts.forkTimes
-    status.threadsPerWorker = threads
+    status.threadsPerWorker = min(max(1, facts.threadsPerWorker), threads)
+    status.mostThreadsPerWorker = threads
     status.mostWorkers = facts.mostWorkers
     status.load = Self.loadAverage()
     status.memory = facts.memory
@@ -81,7 +82,7 @@ extension WorkerSlot {
     worker.connections.writing = writingConnections
     worker.connections.closing = closingConnections
     worker.connections.waiting = waiting
-    for index in 0..<threads {
+    for index in 0..<startedThreads {
       worker.handlers.append(line(index).handler(in: phase, nowMs: nowMs))
     }
     let done = done

@@ -27,6 +27,7 @@
     static let servingGeneration = 4
     static let failedGeneration = 5
     static let mostWorkers = 6
+    static let threadsPerWorker = 7
   }
 
   private enum Gone {
@@ -152,6 +153,12 @@
   public var mostWorkers: Int {
     get { Int(now[Now.mostWorkers]) }
     nonmutating set { now[Now.mostWorkers] = Int64(newValue) }
+  }
+
+  /// Handler threads that each worker has, where nothing calls for more.
+  public var threadsPerWorker: Int {
+    get { Int(now[Now.threadsPerWorker]) }
+    nonmutating set { now[Now.threadsPerWorker] = Int64(newValue) }
   }
 
   /// A worker is asked for.

@@ -33,6 +33,7 @@ internal import ProcessPolicy
     static let phase = 1
     static let memoryBytes = 2
     static let allowanceBytes = 3
+    static let threadsAllowed = 4
   }
 
   private enum Header {
@@ -51,6 +52,7 @@ internal import ProcessPolicy
     static let reading = 1
     static let writing = 2
     static let closing = 3
+    static let threads = 4
   }
 
   /// In the line of the census.
@@ -74,12 +76,15 @@ internal import ProcessPolicy
     (headerLines + (threads + 1) * HandlerLine.lines) * SharedLine.bytes
   }
 
-  /// A slot in memory of its own, never freed: for tests and tools that have no supervisor.
+  /// A slot in memory of its own, never freed, with all threads started: for tests and tools that
+  /// have no supervisor.
   public static func detached(threads: Int) -> WorkerSlot {
     let bytes = bytes(threads: threads)
     let base = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: SharedLine.bytes)
     unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
-    return unsafe WorkerSlot(base: base, threads: threads)
+    let slot = unsafe WorkerSlot(base: base, threads: threads)
+    slot.setStartedThreads(threads)
+    return slot
   }
 
   @inline(__always)
@@ -126,6 +131,9 @@ internal import ProcessPolicy
   @inline(__always)
   public func setWaiting(_ count: Int) { header(1)[Header.waiting] = Int64(count) }
 
+  /// Handler threads that were started: their lines are in use. Allocates: never.
+  public func setStartedThreads(_ count: Int) { header(2)[Census.threads] = Int64(count) }
+
   /// CPU time of the process, in milliseconds. Allocates: never.
   public func setCPUTime(ms: Int64) { header(1)[Header.cpuMs] = ms }
 
@@ -154,6 +162,9 @@ internal import ProcessPolicy
   /// How much more the worker may take than when it began to serve, in bytes; 0: no bound.
   public func setAllowance(bytes: Int64) { header(0)[Told.allowanceBytes] = bytes }
 
+  /// How many handler threads the worker may start.
+  public func setThreadsAllowed(_ count: Int) { header(0)[Told.threadsAllowed] = Int64(count) }
+
   /// What the worker takes for itself, in bytes, as it was measured.
   public func setMemory(bytes: Int64) { header(0)[Told.memoryBytes] = bytes }
 
@@ -171,6 +182,10 @@ internal import ProcessPolicy
   /// How much more the worker may take than when it began to serve, in bytes; 0: no bound.
   /// Allocates: never.
   public var allowanceBytes: Int64 { header(0)[Told.allowanceBytes] }
+  /// Handler threads that the worker may start; 0 before anybody said it. Allocates: never.
+  public var threadsAllowed: Int { min(count(0, Told.threadsAllowed), threads) }
+  /// Handler threads that were started, 0 ... ``threads``.
+  public var startedThreads: Int { min(count(2, Census.threads), threads) }
   /// Process id of the worker; 0 before it moved in.
   public var pid: Int32 { Int32(truncatingIfNeeded: header(1)[Header.pid]) }
   /// When the worker moved in, in ms of CLOCK_MONOTONIC.
@@ -220,21 +235,21 @@ internal import ProcessPolicy
   /// Handlers that are inside a request or hold a connection.
   public var busyThreads: Int {
     var busy = 0
-    for index in 0..<threads where line(index).state.isBusy { busy += 1 }
+    for index in 0..<startedThreads where line(index).state.isBusy { busy += 1 }
     return busy
   }
 
   /// Handlers that are inside a request: it is lost where the worker dies now.
   public var requestsInHand: Int {
     var inside = 0
-    for index in 0..<threads where line(index).state == .writing { inside += 1 }
+    for index in 0..<startedThreads where line(index).state == .writing { inside += 1 }
     return inside
   }
 
   /// When a request last began, in ms of CLOCK_MONOTONIC; 0 before any.
   public var lastUsedMs: Int64 {
     var last: Int64 = 0
-    for index in 0..<threads { last = max(last, line(index).beganMs) }
+    for index in 0..<startedThreads { last = max(last, line(index).beganMs) }
     return last
   }
 
@@ -242,7 +257,7 @@ internal import ProcessPolicy
   /// runs that could be stuck.
   public var oldestRequest: (thread: Int, sinceMs: Int64)? {
     var oldest: (thread: Int, sinceMs: Int64)?
-    for index in 0..<threads {
+    for index in 0..<startedThreads {
       guard let since = line(index).stuckSinceMs, since < oldest?.sinceMs ?? .max else { continue }
       oldest = (index, since)
     }

@@ -10,8 +10,9 @@ internal import ProcessPolicy
 /// - *prefork*: one connection at a time, from accept to close, keep-alive and lingering included.
 /// - *worker*: at most as many connections as handlers. Each so holds a handler from accept to
 ///   close: a free one is there whenever a request of it is whole.
-/// - *event*: connections hold no handler. New ones are taken while a handler is free, under
-///   Apache's policy while ``AcceptGate`` is open as well.
+/// - *event*: connections hold no handler. New ones are taken while a handler is free, and not
+///   claimed by a connection that is here already (``heedsClaims``); under Apache's policy while
+///   ``AcceptGate`` is open as well.
 struct AcceptRule: Equatable {
   /// What the rule looks at.
   struct Load: Equatable {
@@ -25,12 +26,19 @@ struct AcceptRule: Equatable {
     var taken = 0
     /// Whether the gate is closed now.
     var gateIsClosed = false
+    /// Connections that have a request running or waiting, or probably will within a moment; 0
+    /// where they do not matter.
+    var claims = 0
+    /// Handlers that there are now.
+    var handlers = Int.max
   }
 
   /// The rule's name.
   let model: ApacheSettings.MPM
-  /// Handler threads.
+  /// Handler threads that a worker has.
   let handlers: Int
+  /// Handler threads that it may have.
+  let mostHandlers: Int
   /// Connections at most.
   let mostConnections: Int
   /// Connections of the worker's life (MaxConnectionsPerChild); .max without a limit.
@@ -47,11 +55,13 @@ struct AcceptRule: Equatable {
 
   /// - Parameter capacity: connections that there is memory for, at least 1.
   init(
-    model: ApacheSettings.MPM, threads: Int, capacity: Int, lifetimeConnections: Int = .max,
+    model: ApacheSettings.MPM, threads: Int, mostThreads: Int = 1, capacity: Int,
+    lifetimeConnections: Int = .max,
     isShared: Bool = true, gate: AcceptGate? = nil, endsConnections: Bool = false
   ) {
     self.model = model
     handlers = model == .prefork ? 1 : threads
+    mostHandlers = model == .event ? max(threads, mostThreads) : handlers
     mostConnections = model == .event ? capacity : min(handlers, capacity)
     self.lifetimeConnections = lifetimeConnections
     self.isShared = isShared
@@ -72,7 +82,8 @@ struct AcceptRule: Equatable {
       gate = AcceptGate((try? apache.corrected().settings) ?? apache)
     }
     self.init(
-      model: settings.processModel, threads: settings.threads,
+      model: settings.processModel, threads: settings.threadsMin,
+      mostThreads: settings.threadsMax,
       capacity: max(1, settings.maxConnections),
       lifetimeConnections: settings.maxConnectionsPerChild > 0
         ? settings.maxConnectionsPerChild : .max,
@@ -84,11 +95,16 @@ struct AcceptRule: Equatable {
     guard load.taken < lifetimeConnections else { return false }
     guard model == .event else { return load.connections < mostConnections }
     // A full table makes room by closing what is idle, and is no reason to leave.
-    guard load.freeHandlers > 0 else { return false }
+    guard load.freeHandlers > 0, load.claims < load.handlers else { return false }
     return gate?.isOpen(
       idleThreads: load.freeHandlers, connections: load.connections, lingering: load.lingering,
       isClosed: load.gateIsClosed) ?? true
   }
+
+  /// Whether connections that are about to need a handler count like those that have one. A handler
+  /// that is free between two requests of a busy connection is none for another: who has it to
+  /// spare should take the newcomer.
+  var heedsClaims: Bool { sendsClientsElsewhere && gate == nil }
 
   /// Connections that may be taken now for one announcement. With several workers one at a time, so
   /// that each takes what it can serve; the listener stays readable for the others.

@@ -24,6 +24,7 @@ internal import Configuration
 internal import Control
 internal import Platform
 internal import Scoreboard
+internal import Synchronization
 
 extension WorkerServer {
   /// Pause after the process ran out of descriptors.
@@ -103,9 +104,19 @@ extension WorkerServer {
       taken: taken, gateIsClosed: gateIsClosed)
   }
 
+  /// Whether claims matter: others could take a connection, and requests are so slow that it makes
+  /// a difference who does.
+  var knowsClaims: Bool { rule.heedsClaims && slowness.load(ordering: .relaxed) > 0 }
+
   private func mayAccept() -> Bool {
     var load = acceptLoad
-    guard rule.gate != nil else { return rule.accepts(load) }
+    claimsForbid = false
+    guard rule.gate != nil else {
+      guard rule.accepts(load), knowsClaims else { return rule.accepts(load) }
+      (load.claims, load.handlers) = (claimsNow(), threads.count)
+      claimsForbid = !rule.accepts(load)
+      return !claimsForbid
+    }
     lock.take()
     load.freeHandlers += idle.count
     let accepts = rule.accepts(load)
@@ -168,7 +179,7 @@ extension WorkerServer {
     }
     taken += 1
     let connection = unsafe table[index]
-    unsafe connection.pointee.isUnixSocket = isUnix
+    unsafe (connection.pointee.isUnixSocket, connection.pointee.readBeganMs) = (isUnix, nowMs)
     // At a stop more may be taken than there are handlers.
     unsafe connection.pointee.line = UInt16(min(Int(index), rule.handlers - 1))
     unsafe show(connection, .reading)
@@ -184,7 +195,7 @@ extension WorkerServer {
       return
     }
     slot.setConnections(table.count)
-    unsafe connection.pointee.readBeganMs = nowMs
+    claims += 1
     timers.schedule(
       index, deadlineMs: settings.headTimeoutMs > 0 ? nowMs + settings.headTimeoutMs : .max - 1)
     if drainMode != .none || rule.endsConnections {

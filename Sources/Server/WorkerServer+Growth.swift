@@ -9,7 +9,9 @@ extension WorkerServer {
   func lookAtGrowth() {
     growthLookMs = nowMs
     let allowance = slot.allowanceBytes
-    guard allowance > 0, drainMode == .none, let bytes = growth.excess(over: allowance) else {
+    guard allowance > 0, drainMode == .none,
+      let bytes = growth.excess(over: allowance &+ addedThreadBytes)
+    else {
       return
     }
     lock.take()

@@ -178,6 +178,7 @@ extension WorkerServer {
   func close(_ index: Int32) {
     let connection = unsafe table[index]
     if unsafe connection.pointee.phase == .lingering { lingering -= 1 }
+    if rule.heedsClaims && isClaiming(index) { claims -= 1 }
     dropTail(index, aborted: true)
     if let upload = unsafe connection.pointee.upload { unsafe upload.release() }
     unsafe connection.pointee.dropInput()

@@ -17,6 +17,7 @@ extension WorkerServer {
   /// The life of a handler thread.
   func handle(_ thread: HandlerThread) {
     application.attachThread(thread.index)
+    isStartingThread.store(false, ordering: .releasing)
     while !finished.load(ordering: .acquiring) {
       if thread.mayPoll {
         thread.mayPoll = false
@@ -36,7 +37,7 @@ extension WorkerServer {
     lock.take()
     defer { lock.give() }
     if thread.mayPoll || ready.count > 0 { return false }
-    idle.append(thread.index)
+    idle.insert(thread.index)
     // The monitor gives the role back as soon as somebody can run the application again, and a gate
     // opens for each handler that becomes free.
     if monitorPolls || gateIsClosed { wakeup.ring() }
@@ -58,7 +59,7 @@ extension WorkerServer {
   /// Gives the role to an idle handler; false where none is idle. Called by the holder.
   func passRole() -> Bool {
     lock.take()
-    guard let index = idle.popLast() else {
+    guard let index = idle.popLowest() else {
       lock.give()
       return false
     }
@@ -114,7 +115,8 @@ extension WorkerServer {
       } else {
         application.threadWillBlock(thread.index)
       }
-      if !isListening || thread.isMonitor || rule.gate != nil { reviewListening() }
+      if !isListening || thread.isMonitor || rule.gate != nil || knowsClaims { reviewListening() }
+      if thread.isMonitor { addThreadIfNeeded() }
       let isIdle = !hasHandBacks.load(ordering: .relaxed)
       epoll.wait(into: batch, timeoutMs: isIdle ? waitMs() : 0)
       batchPosition = 0
@@ -131,6 +133,7 @@ extension WorkerServer {
     }
     var next = min(listenAgainMs, censusDueMs)
     if !pollerIsHandler { next = min(next, nextIdleLookMs) }
+    if claimsForbid { next = min(next, claimsCountedMs + Self.claimsMs) }
     if next != .max {
       let due = max(0, next - nowMs)
       wait = wait < 0 ? due : min(wait, due)
@@ -218,8 +221,7 @@ extension WorkerServer {
   // MARK: The monitor.
 
   /// The life of the monitor thread: relieves a holder that is inside the application for too long.
-  func watch() {
-    guard let monitor else { return }
+  func watch(_ monitor: HandlerThread) {
     var seen: UInt64 = 0
     var quietRounds = 0
     while !finished.load(ordering: .acquiring) {

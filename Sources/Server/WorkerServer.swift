@@ -3,7 +3,8 @@
 // Reading order: WorkerServer (what it holds, its life) · PollRole (who may touch it) ·
 // WorkerServer+Poll (the loop) · +Accept (new connections) · +Input (bytes to requests) ·
 // +Serve (requests to responses) · +Output (responses to the socket, and the end of connections) ·
-// +Control (supervisor, signals) · +Report (the scoreboard).
+// +Threads (how many handlers there are) · +Control (supervisor, signals) · +Report (the
+// scoreboard).
 internal import AccessLog
 public import Configuration
 internal import Control
@@ -13,7 +14,7 @@ public import Scoreboard
 internal import StaticFiles
 internal import Synchronization
 
-/// Serves HTTP/1.1 on inherited listening sockets with a fixed number of handler threads.
+/// Serves HTTP/1.1 on inherited listening sockets with some handler threads.
 ///
 /// Everything without a note belongs to the holder of the poll role (``PollRole``).
 @safe public final class WorkerServer {
@@ -35,11 +36,19 @@ internal import Synchronization
   let connectionsHoldHandlers: Bool
   let limits: RequestLimits
   let uploadLimits: Upload.Limits
-  var threads: [HandlerThread] = []
   /// Absent where the MPM needs none.
   var monitor: HandlerThread?
 
   // The event loop's state.
+  /// Those that were started, by their index; the first is the process's main thread.
+  var threads: [HandlerThread] = []
+  /// All threads but the main one; joined at the end.
+  var running: [Thread] = []
+  /// Made for a thread that could not be started yet.
+  var spareThread: HandlerThread?
+  /// When another may be started; later than now after one could not be.
+  var nextThreadMs: Int64 = 0
+  var hasWarnedOfThreads = false
   let epoll: Epoll
   let wakeup: EventFD
   let batch = Epoll.Batch(capacity: 128)
@@ -63,6 +72,11 @@ internal import Synchronization
   var pollerIsHandler = true
   /// When to look for idle connections again, while no handler is free.
   var nextIdleLookMs = Int64.max
+  /// Connections that claim a handler, at the latest count; WorkerServer+Threads.
+  var claims = 0
+  var claimsCountedMs = Int64.min / 2
+  /// Whether only the claims keep the worker from listening.
+  var claimsForbid = false
   /// Connections ever taken.
   var taken = 0
   /// Connections that only linger before they are closed.
@@ -81,6 +95,8 @@ internal import Synchronization
   // The role, and what threads hand to each other.
   let role = PollRole()
   let monitorRests = Atomic<Bool>(false)
+  /// Whether a handler thread was started and does not wait for work yet.
+  let isStartingThread = Atomic<Bool>(false)
   let finished = Atomic<Bool>(false)
   /// Whether somebody put a connection into `returned` or `ready`.
   let hasHandBacks = Atomic<Bool>(false)
@@ -90,7 +106,7 @@ internal import Synchronization
   let served = Atomic<Int>(0)
   let lock = Lock()
   // Under `lock`:
-  var idle: [Int] = []
+  var idle: IdleHandlers
   var returned: IndexQueue
   var ready: IndexQueue
   var monitorPolls = false
@@ -174,19 +190,24 @@ internal import Synchronization
     timers = TimerWheel(table: table, nowMs: nowMs)
     returned = IndexQueue(capacity: capacity)
     ready = IndexQueue(capacity: capacity)
+    idle = IdleHandlers(capacity: rule.mostHandlers)
     retireAfter =
       isScout ? settings.scoutRequests : Self.retirement(settings, processID: processID)
     requestCounter.store(
       UInt64(bitPattern: Clock.realMicroseconds()) << 20 ^ UInt64(UInt32(processID)) << 44,
       ordering: .relaxed)
     for listener in listeners { listenersAreUnix.append(SocketIO.isUnix(listener)) }
-    for index in 0..<rule.handlers {
-      threads.append(HandlerThread(index: index, isMonitor: false, limits: limits, server: self))
-    }
+    threads.append(makeThread(index: 0))
+    slot.setStartedThreads(1)
     if rule.needsMonitor {
       monitor = HandlerThread(
-        index: rule.handlers, isMonitor: true, limits: limits, server: self)
+        index: rule.mostHandlers, isMonitor: true, limits: limits, server: self)
     }
+  }
+
+  /// What a handler thread owns.
+  func makeThread(index: Int) -> HandlerThread {
+    HandlerThread(index: index, isMonitor: false, limits: limits, server: self)
   }
 
   /// Serves until told to stop, on the calling thread and those it starts.
@@ -199,22 +220,14 @@ internal import Synchronization
       try epoll.add(control.socket.number, [.readable], token: Token.control)
       if stopSignal >= 0 { try epoll.add(stopSignal, .readable, token: Token.stopSignal) }
       listen()
-      var started: [Thread] = []
-      for thread in threads.dropFirst() {
-        started.append(
-          try Thread(name: "handler-\(thread.index)", blocksSignals: false) {
-            self.handle(thread)
-          })
-      }
-      if rule.needsMonitor {
-        started.append(try Thread(name: "monitor", blocksSignals: true) { self.watch() })
-      }
+      try startThreads()
       if application.isLoaded { slot.setLoaded() }
       slot.setReady(us: Clock.monotonicMicroseconds())
       control.send(.ready)
-      threads[0].mayPoll = true
-      handle(threads[0])
-      for thread in started { thread.join() }
+      let first = threads[0]
+      first.mayPoll = true
+      handle(first)
+      for thread in running { thread.join() }
       application.detachThread(0)
       accessLog?.flush()
       guard becomesMold, controlIsOpen else { return .exit(0) }

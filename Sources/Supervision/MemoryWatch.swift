@@ -20,6 +20,7 @@ struct MemoryWatch {
 
   let budget: MemoryBudget
   private let group = MemoryGroup.find()
+  private let threadsMin: Int
   private var sampler = MemorySampler()
   private var cost: MarginalCost?
   /// What workers took at their first reading.
@@ -45,6 +46,7 @@ struct MemoryWatch {
   /// - Parameter sharedBytes: shared memory that the server made.
   init(_ settings: ServerSettings, sharedBytes: Int) {
     budget = MemoryWatch.decide(settings.memoryBudgetBytes, group: group)
+    threadsMin = settings.threadsMin
     server.sharedMemoryBytes = Int64(sharedBytes)
   }
 
@@ -99,10 +101,13 @@ struct MemoryWatch {
     setAllowances(workers)
   }
 
-  /// What a worker takes: as measured, or, before its turn to be measured has come, what the others
-  /// took at first.
+  /// What a worker takes: as measured, with the threads that it has started since; or, before its
+  /// turn to be measured has come, what the others took at first.
   func bytes(of worker: WorkerHandle) -> Int64? {
-    if let measured = worker.memoryBytes { return measured }
+    if let measured = worker.memoryBytes {
+      let younger = max(0, worker.board.startedThreads - worker.measuredThreads)
+      return measured + Int64(younger) * LoadlinePolicy.threadBytes
+    }
     return worker.state == .ready && freshBytes > 0 ? freshBytes : nil
   }
 
@@ -122,15 +127,17 @@ struct MemoryWatch {
     growth.outgrew(grownBytes: grownBytes, afterRequests: worker.board.requestsServed)
     let now = max(grownBytes, Self.read(worker)?.ownBytes ?? 0)
     note(
-      now, of: worker, nowMs: nowMs,
+      now, of: worker, threads: worker.board.startedThreads, nowMs: nowMs,
       expectedBytes: GrowthAllowance.expectedBytes(takenBytes: now, grownBytes: grownBytes))
   }
 
-  /// A worker takes so much, and others are to be reckoned with what is expected of it.
+  /// A worker with so many threads takes so much, and others are to be reckoned with what is
+  /// expected of it.
   private mutating func note(
-    _ bytes: Int64, of worker: WorkerHandle, nowMs: Int64, expectedBytes: Int64
+    _ bytes: Int64, of worker: WorkerHandle, threads: Int, nowMs: Int64, expectedBytes: Int64
   ) {
     worker.memoryBytes = bytes
+    worker.measuredThreads = threads
     worker.board.setMemory(bytes: bytes)
     cost?.record(bytes: expectedBytes)
     measuredMs = nowMs
@@ -144,10 +151,15 @@ struct MemoryWatch {
   private mutating func measure(_ worker: WorkerHandle, nowMs: Int64) {
     let began = Clock.monotonicMicroseconds()
     worker.glance = ProcessGlance.read(worker.pid)
+    let threads = worker.board.startedThreads
     if let now = Self.read(worker) {
       if worker.memoryBytes == nil { fresh?.record(bytes: now.ownBytes) }
       worker.mergedBytes = now.mergedBytes
-      note(now.ownBytes, of: worker, nowMs: nowMs, expectedBytes: now.ownBytes)
+      // Without the threads that stand in for other workers.
+      let added = Int64(max(0, threads - threadsMin)) * LoadlinePolicy.leastThreadBytes
+      note(
+        now.ownBytes, of: worker, threads: threads, nowMs: nowMs,
+        expectedBytes: max(0, now.ownBytes - added))
     }
     sampler.finished(
       slot: worker.slot, costMicroseconds: Clock.monotonicMicroseconds() - began, nowMs: nowMs)

@@ -53,6 +53,11 @@ extension Supervisor {
       let worker = workers[slot]
       worker.endsBecauseIdle = worker.generation == mold.generation
       drain(worker, nowMs: nowMs)
+    case .allowThreads(let count):
+      threadsAllowed = count
+      for worker in workers where worker.state.isCapacity {
+        worker.board.setThreadsAllowed(count)
+      }
     case .log(let message): ErrorLog.write(message.severity.level, message.text)
     case .stopServer(let message):
       ErrorLog.write(.crit, message.text)
@@ -101,13 +106,12 @@ extension WorkerHandle {
     switch state {
     case .empty: processState = .open
     case .forking, .starting: processState = .starting
-    case .ready: processState = settings.threads == 1 ? board.line(0).state : .ready
+    case .ready: processState = settings.threadsMax == 1 ? board.line(0).state : .ready
     case .draining, .condemned: processState = endsBecauseIdle ? .idleCleanup : .graceful
     }
-    let threads = isScout ? 1 : settings.threads
     var snapshot = ProcessSnapshot(
       slot: slot, state: processState, generation: generation, isLoaded: isReady,
-      busyThreads: busy, idleThreads: isReady ? max(0, threads - busy) : 0,
+      busyThreads: busy, idleThreads: isReady ? max(0, board.startedThreads - busy) : 0,
       isAccepting: isReady && board.isAccepting, lastUsedMs: board.lastUsedMs,
       startedMs: startedMs, memoryBytes: memoryBytes)
     snapshot.isScout = isScout

@@ -33,7 +33,7 @@ extension Supervisor {
   ) throws(StartFailure) -> Supervisor {
     do {
       let board = try Scoreboard.makeDescriptor(
-        slots: slots(settings), threads: settings.threads)
+        slots: slots(settings), threads: settings.threadsMax)
       let scoreboard = try Scoreboard(mapping: board.number)
       describe(settings, on: scoreboard.facts)
       let memory = MemoryWatch(settings, sharedBytes: scoreboard.byteCount)
@@ -80,6 +80,7 @@ extension Supervisor {
       title: settings.title, software: "plimsoll/\(Release.version)", mpm: settings.mpm,
       policy: settings.policy)
     facts.mostWorkers = settings.mostWorkers
+    facts.threadsPerWorker = settings.threadsMin
     facts.supervisorPid = Process.id
     facts.startedSeconds = Clock.realSeconds()
   }
@@ -89,7 +90,8 @@ extension Supervisor {
       return ChosenPolicy(
         loadline: LoadlineSettings(
           minProcesses: settings.workersMin, maxProcesses: settings.workersMax,
-          threadsPerProcess: settings.threads))
+          threadsPerProcess: settings.threadsMin,
+          mostThreadsPerProcess: settings.threadsMax, mostHandlers: settings.mostHandlers))
     }
     do throws(RefusedSetting) {
       // Corrected already, with a word to whoever typed it; once more, as the policy relies on it.

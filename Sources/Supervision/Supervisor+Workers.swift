@@ -19,6 +19,7 @@ extension Supervisor {
         generation: mold.generation, link: ChildLink(owning: pair.near), isScout: isScout,
         nowMs: nowMs, deadlineMs: nowMs + readyTimeoutMs)
       worker.board.setAllowance(bytes: memory.allowanceBytes)
+      worker.board.setThreadsAllowed(threadsAllowed)
       let sent = moldLink.send(
         .fork(slot: worker.slot, isScout: isScout), descriptors: [pair.far])
       pair.closeFar()
@@ -173,12 +174,15 @@ extension Supervisor {
 
   /// How many requests it can have in hand, in a few words.
   private var capacity: String {
-    let threads = "\(settings.threads) \(settings.threads == 1 ? "thread" : "threads")"
+    let (few, many) = (settings.threadsMin, settings.threadsMax)
+    let threads =
+      few < many ? "\(few) to \(many) threads" : few == 1 ? "1 thread" : "\(few) threads"
     guard !settings.usesApachePolicy else {
       return "1 to \(settings.mostWorkers) × \(threads) (Apache's \(settings.mpm))"
     }
     let (least, most) = (settings.workersMin, settings.workersMax)
     return (least == most ? "\(most)" : "\(least) to \(most)") + " × \(threads)"
+      + (few < many ? " (together at most \(settings.mostHandlers))" : "")
   }
 
   private func announce(_ text: String) {

@@ -62,6 +62,8 @@ public final class Supervisor {
   var nextMold: MoldHandle?
   /// Molds that were told to go.
   var closingMolds: [MoldHandle] = []
+  /// Handler threads that each worker may have, as the policy says.
+  var threadsAllowed: Int
   /// Whether any worker ever was ready.
   var hasServed = false
   /// Whether the pages that starting needed were given back.
@@ -117,6 +119,7 @@ public final class Supervisor {
     self.signals = signals
     self.pidFile = pidFile
     title = settings.title
+    threadsAllowed = settings.threadsMin
     preloads = settings.preload
     refork = ReforkPolicy(afterRequests: settings.reforks ? settings.reforkAfter : 0)
     workers = (0..<scoreboard.slots).map { WorkerHandle(slot: $0, board: scoreboard[$0]) }

@@ -26,6 +26,8 @@ final class WorkerHandle {
   var memoryBytes: Int64?
   /// Pages that the kernel had merged with equal ones then, bytes.
   var mergedBytes: Int64 = 0
+  /// Handler threads it had then.
+  var measuredThreads = 0
   /// The cheap look at the time of that measurement.
   var glance: ProcessGlance?
   /// CPU time it had used at the last look, for ``CPUMeter``.

@@ -56,7 +56,9 @@ import Testing
 
   @Test(
     arguments: [
-      ("", 4, .builtIn), ("--mpm worker", 4, .builtIn), ("--threads 7", 7, .option("--threads")),
+      ("", 4, .builtIn),
+      ("--mpm worker", 4, .decided("with --mpm worker a process has a fixed number of threads")),
+      ("--threads 7", 7, .option("--threads")),
       ("--mpm prefork", 1, .decided("a process of prefork has one thread")),
       ("--mpm prefork --threads 1", 1, .option("--threads")),
       ("--policy apache", 25, .decided("httpd's default for event")),
@@ -68,15 +70,60 @@ import Testing
     ] as [(String, Int, SettingOrigin)])
   func threads(words: String, threads: Int, origin: SettingOrigin) throws {
     let line = try parse(words)
-    #expect(line.settings.threads == threads)
+    #expect(line.settings.threadsMin == threads)
     #expect(line.origin(of: "threads") == origin)
     #expect(line.warnings == [])
+  }
+
+  @Test(
+    arguments: [
+      ("", 4, 16, 32), ("--workers 3", 4, 16, 12), ("--workers 1-8 --threads 4-20", 4, 20, 160),
+      ("--threads 7", 7, 7, 28), ("--threads 1-1000 --workers 1000", 1, 1000, 1_000_000),
+      ("--threads 4-16", 4, 16, 128), ("--mpm prefork", 1, 1, 32), ("--mpm worker", 4, 4, 32),
+      ("--mpm worker --threads 6", 6, 6, 30),
+    ] as [(String, Int, Int, Int)])
+  func threadsStandInForWorkers(words: String, least: Int, most: Int, handlers: Int) throws {
+    let line = try parse(words)
+    #expect((line.settings.threadsMin, line.settings.threadsMax) == (least, most))
+    #expect(line.settings.mostHandlers == handlers)
+    #expect(line.warnings == [])
+    #expect(try ServerSettings(encoded: line.settings.encoded) == line.settings)
+    let reason =
+      "\(line.settings.workersMax) workers x \(handlers / line.settings.workersMax) threads"
+    #expect(line.origin(of: "max-request-workers") == .decided(reason))
+  }
+
+  @Test(arguments: [
+    ("0", "is out of range"), ("1001", "is out of range"), ("4-1001", "is out of range"),
+    ("0-4", "is out of range"), ("8-4", "ends before it begins; give the smaller number first"),
+    ("4-", "is neither a whole number nor two with a dash between them"),
+    ("four", "is not a whole number"),
+  ])
+  func noThreads(text: String, reason: String) {
+    #expect(message("--threads \(text)").hasPrefix("--threads \"\(text)\" \(reason)"))
+  }
+
+  @Test(arguments: [
+    ("--mpm worker", "with --mpm worker a process has a fixed number of threads"),
+    ("--policy apache", "a process of Apache's has a fixed number of threads"),
+    ("--policy apache --mpm worker", "a process of Apache's has a fixed number of threads"),
+  ])
+  func aRangeOfThreadsIsForEvent(words: String, reason: String) throws {
+    let line = try parse("--threads 5-10 " + words)
+    #expect((line.settings.threadsMin, line.settings.threadsMax) == (5, 5))
+    #expect(line.origin(of: "threads") == .corrected(reason))
+    // What follows is about directives of Apache's.
+    #expect(
+      line.warnings.prefix(1) == [
+        "--threads 5-10: \(reason), so 5 are used; give one number, or --mpm event with --policy "
+          + "loadline"
+      ])
   }
 
   @Test(arguments: ["", " --policy apache"])
   func preforkHasOneThread(others: String) throws {
     let line = try parse("--mpm prefork --threads 2" + others)
-    #expect(line.settings.threads == 1)
+    #expect(line.settings.threadsMin == 1)
     #expect(line.origin(of: "threads") == .corrected("a process of prefork has one thread"))
     #expect(
       line.warnings == [
@@ -259,7 +306,7 @@ import Testing
 
   @Test func threadsAreCorrected() throws {
     let line = try parse("--policy apache --threads 65")
-    #expect(line.settings.threads == 64)
+    #expect(line.settings.threadsMin == 64)
     #expect(line.warnings.first?.hasPrefix("--threads: ThreadsPerChild 65 exceeds") == true)
     #expect(line.origin(of: "threads").text.hasPrefix("corrected: ThreadsPerChild 65 exceeds"))
   }
@@ -321,7 +368,14 @@ import Testing
   }
 
   @Test(arguments: [
-    ("", "2 to 8 workers (2 CPUs are usable) x 4 threads (default), event"),
+    (
+      "",
+      "2 to 8 workers (2 CPUs are usable) x 4 to 16 threads (default; together at most 32), event"
+    ),
+    (
+      "-w 1-8 --threads 4-20",
+      "1 to 8 workers (option -w) x 4 to 20 threads (option --threads; together at most 160), event"
+    ),
     ("-w1 --threads 1", "1 worker (option -w) x 1 thread (option --threads), event"),
     (
       "-w 3 --mpm prefork",

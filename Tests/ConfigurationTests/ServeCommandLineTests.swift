@@ -30,9 +30,10 @@ import Testing
     let line = try parse()
     var defaults = ServerSettings()
     (defaults.workersMin, defaults.workersMax) = (3, 12)
+    defaults.maxRequestWorkers = 48
     #expect(line.settings == defaults)
     #expect(line.origin(of: "workers") == .decided("3 CPUs are usable"))
-    #expect(line.settings.threads == 4)
+    #expect(line.settings.threadsMin == 4)
     #expect(line.action == .serve)
   }
 
@@ -73,7 +74,7 @@ import Testing
   }
 
   @Test func lastOneWins() throws {
-    #expect(try parse("--threads", "1", "--threads", "2").settings.threads == 2)
+    #expect(try parse("--threads", "1", "--threads", "2").settings.threadsMin == 2)
   }
 
   @Test func everyOtherKind() throws {

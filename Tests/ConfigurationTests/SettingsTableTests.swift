@@ -59,7 +59,8 @@ import Testing
     settings.staticFollowsSymlinks = true
     (settings.policy, settings.mpm, settings.preset) = ("apache", "worker", "stock worker")
     (settings.workersMin, settings.workersMax) = (6, 7)
-    (settings.threads, settings.maxConnections, settings.maxConnectionsPerChild) = (8, 9, 1)
+    (settings.threadsMin, settings.threadsMax) = (8, 9)
+    (settings.maxConnections, settings.maxConnectionsPerChild) = (9, 1)
     (settings.startServers, settings.minSpareServers, settings.maxSpareServers) = (0, 1, 2)
     (settings.minSpareThreads, settings.maxSpareThreads, settings.threadLimit) = (3, 4, 5)
     (settings.serverLimit, settings.maxRequestWorkers) = (6, 7)

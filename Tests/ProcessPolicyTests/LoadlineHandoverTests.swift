@@ -73,7 +73,7 @@ import Testing
             all.append(process(slot, 2, isLoaded: false))
           }
         case .endGracefully(let slot): all.removeAll { $0.slot == slot }
-        case .log, .stopServer: Issue.record("\(action)")
+        case .allowThreads, .log, .stopServer: Issue.record("\(action)")
         }
       }
       #expect(all.count { $0.isLoaded } >= wanted)

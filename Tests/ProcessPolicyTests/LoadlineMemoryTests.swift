@@ -229,7 +229,7 @@ import Testing
                 slot: slot, state: .ready, generation: 2, memoryBytes: 10 * Self.mb))
           }
         case .endGracefully(let slot): all.removeAll { $0.slot == slot }
-        case .log, .stopServer: break
+        case .allowThreads, .log, .stopServer: break
         }
       }
     }

@@ -152,6 +152,7 @@ struct LoadlineSimulation {
           "ended \(nowMs - lastSpawnMs) ms after a start")
       }
       processes[slot]?.leavesMs = nowMs + Int64.random(in: 0...20_000, using: &random)
+    case .allowThreads: check(false, "threads changed")
     case .log: break
     case .stopServer: check(false, "stopped")
     }

@@ -64,7 +64,7 @@ struct Yard {
           set(slot, newcomersAreBusy ? .writing : .ready)
         }
       case .endGracefully(let slot): processes[slot] = nil
-      case .log, .stopServer: break
+      case .allowThreads, .log, .stopServer: break
       }
     }
   }

@@ -19,8 +19,8 @@ import Testing
         "graceful_handlers", "idle_handlers", "load", "memory", "mpm", "ms_per_request",
         "now_seconds", "policy",
         "requests_per_second", "scoreboard", "serving_since_seconds", "slots", "software",
-        "started_seconds", "stopping_workers", "supervisor_pid", "threads_per_worker", "title",
-        "totals", "uptime_seconds", "workers", "workers_most",
+        "started_seconds", "stopping_workers", "supervisor_pid", "threads_per_worker",
+        "threads_per_worker_most", "title", "totals", "uptime_seconds", "workers", "workers_most",
       ])
     let workers = try #require(root["workers"] as? [[String: Any]])
     #expect(

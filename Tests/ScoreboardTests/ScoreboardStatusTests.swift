@@ -18,6 +18,7 @@ import Testing
     board[1].clear(generation: 4, phase: .serving)
     board[1].occupy(pid: 99, startedMs: Clock.monotonicMs() - 5000)
     board[1].setConnections(7)
+    board[1].setStartedThreads(2)
     board[1].setAccepting(true)
     board[1].line(0).requestBegan(ms: Clock.monotonicMs() - 100, connectionRequests: 2)
     let status = board.status()
@@ -46,6 +47,7 @@ import Testing
   func lettersFollowThePhase(phase: WorkerSlot.Phase, letters: [ProcessState]) throws {
     let board = try board(slots: 1, threads: 2)
     board[0].clear(generation: 1, phase: .starting)
+    board[0].setStartedThreads(2)
     board[0].line(0).setState(.keepAlive)
     board[0].setPhase(phase)
     #expect(board.status().slots[0]?.handlers.map(\.state) == letters)

@@ -23,6 +23,7 @@ import Testing
     one[2].clear(generation: 7, phase: .starting)
     one[2].occupy(pid: 41, startedMs: 5)
     one[2].setConnections(9)
+    one[2].setStartedThreads(2)
     one[2].line(1).requestBegan(ms: 1234, connectionRequests: 3)
     #expect(other[2].pid == 41)
     #expect(other[2].generation == 7)
@@ -34,6 +35,26 @@ import Testing
     #expect(other[2].busyThreads == 1)
     #expect(other[0].pid == 0)
     #expect(other[1].busyThreads == 0)
+  }
+
+  /// Lines of threads that were not started yet count nowhere.
+  @Test(arguments: [(0, 0), (2, 1), (3, 2), (4, 2), (9, 2)])
+  func onlyStartedThreadsCount(started: Int, busy: Int) {
+    let slot = WorkerSlot.detached(threads: 4)
+    slot.line(1).requestBegan(ms: 10, connectionRequests: 1)
+    slot.line(2).requestBegan(ms: 5, connectionRequests: 1)
+    slot.setStartedThreads(started)
+    #expect(slot.startedThreads == min(started, 4))
+    #expect(slot.busyThreads == busy)
+    #expect(slot.requestsInHand == busy)
+    #expect(slot.oldestRequest?.thread == [nil, 1, 2][busy])
+    #expect(slot.lastUsedMs == (busy > 0 ? 10 : 0))
+  }
+
+  @Test(arguments: [(0, 0), (4, 4), (5, 4), (-1, 0)]) func threadsAllowed(said: Int, allowed: Int) {
+    let slot = WorkerSlot.detached(threads: 4)
+    slot.setThreadsAllowed(said)
+    #expect(slot.threadsAllowed == allowed)
   }
 
   /// Any worker has the descriptor; whoever reads beyond the end of such memory is killed.

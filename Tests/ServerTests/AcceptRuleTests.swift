@@ -88,6 +88,28 @@ import Testing
     #expect(!rule.accepts(Load(connections: connections, freeHandlers: 0)))
   }
 
+  @Test(arguments: [(3, true), (4, false), (5, false)])
+  func eventHeedsWhoClaimsAHandler(claims: Int, accepts: Bool) {
+    let load = Load(connections: 50, freeHandlers: 1, claims: claims, handlers: 4)
+    #expect(rule(.event).accepts(load) == accepts)
+  }
+
+  @Test func claimsMatterWhereOthersCouldTakeWhatIsLeft() {
+    #expect(rule(.event, isShared: true).heedsClaims)
+    #expect(!rule(.event, isShared: false).heedsClaims)
+    #expect(!rule(.event, gate: gate(threads: 4)).heedsClaims)
+    #expect(!rule(.worker).heedsClaims)
+    #expect(!rule(.prefork).heedsClaims)
+  }
+
+  @Test func onlyEventHasMoreHandlers() {
+    let rules = [ApacheSettings.MPM.prefork, .worker, .event].map {
+      AcceptRule(model: $0, threads: 4, mostThreads: 16, capacity: 100)
+    }
+    #expect(rules.map(\.handlers) == [1, 4, 4])
+    #expect(rules.map(\.mostHandlers) == [1, 4, 16])
+  }
+
   @Test func eventSharesWithOthers() {
     #expect(rule(.event, isShared: true).share(Load()) == 1)
     #expect(rule(.event, isShared: false).share(Load()) == 64)
