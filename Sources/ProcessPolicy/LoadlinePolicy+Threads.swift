@@ -9,8 +9,8 @@ extension LoadlinePolicy {
   /// tables, and 16 kB of the kernel's stack.
   public static let threadBytes: Int64 = 320 << 10
 
-  /// What it takes at least, bytes: its part of a measured process that may safely be left out where
-  /// that of one without added threads is asked for.
+  /// What it takes at least, bytes: its part of a measured process, which may safely be left out
+  /// where that of one without added threads is asked for.
   public static let leastThreadBytes: Int64 = 96 << 10
 
   /// Threads that each process needs: as many as it has by default, but where the demand needs more
