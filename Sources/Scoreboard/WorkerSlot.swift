@@ -51,6 +51,8 @@ internal import ProcessPolicy
     static let reading = 1
     static let writing = 2
     static let closing = 3
+    static let shed = 4
+    static let shedWaitedMs = 5
   }
 
   /// In the line of the census.
@@ -141,6 +143,13 @@ internal import ProcessPolicy
     line[Census.closing] = Int64(closing)
   }
 
+  /// Counts a request that was turned away after it had waited for `waitedMs` milliseconds. One
+  /// thread at a time. Allocates: never.
+  public func countShed(waitedMs: Int64) {
+    header(2)[Census.shedWaitedMs] = waitedMs
+    header(2).add(1, to: Census.shed)
+  }
+
   // MARK: written by the supervisor
 
   /// Clears the slot for a worker of `generation`; nobody lives in it then.
@@ -200,6 +209,11 @@ internal import ProcessPolicy
   public var writingConnections: Int { count(2, Census.writing) }
   /// Connections that linger before they are closed.
   public var closingConnections: Int { count(2, Census.closing) }
+
+  /// Requests that were turned away because they had waited too long for a handler.
+  public var shed: Int64 { header(2)[Census.shed] }
+  /// How long the last of them had waited, in milliseconds.
+  public var shedWaitedMs: Int64 { header(2)[Census.shedWaitedMs] }
 
   /// Requests that were answered.
   public var requestsServed: Int64 { done.requests }

@@ -1,0 +1,40 @@
+"""At low load one or two workers do the work, and the others keep their memory clean."""
+
+import collections
+import concurrent.futures
+
+import pytest
+
+MODELS = [("event", 4), ("event", 1), ("worker", 4), ("worker", 1), ("prefork", 1)]
+
+
+def ask(running, count):
+    """The workers that answered so many clients, one after the other."""
+    return collections.Counter(running.get("/pid").text for _ in range(count))
+
+
+@pytest.mark.parametrize(("mpm", "threads"), MODELS)
+def test_one_client_is_served_by_one_worker(server, mpm, threads):
+    running = server(
+        "responding:application", "--workers", 8, "--mpm", mpm, "--threads", threads)
+    served = ask(running, 200)
+    assert served.most_common(1)[0][1] > 160, served
+
+
+@pytest.mark.parametrize(("mpm", "threads"), MODELS)
+def test_two_clients_are_served_by_few_workers(server, mpm, threads):
+    running = server(
+        "responding:application", "--workers", 8, "--mpm", mpm, "--threads", threads)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        served = sum(pool.map(lambda _: ask(running, 150), range(2)), collections.Counter())
+    busiest = [count for _, count in served.most_common(3)]
+    assert sum(busiest) > 240, served
+
+
+def test_the_order_survives_a_crowd_under_prefork(server):
+    """Workers that were all busy are asked in the same order as before."""
+    running = server("responding:application", "--workers", 8, "--mpm", "prefork")
+    (first, _), = ask(running, 100).most_common(1)
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda _: ask(running, 30), range(16)))
+    assert ask(running, 100)[first] > 80
