@@ -302,10 +302,21 @@ extension WorkerServer {
     // Once in a millisecond is enough, and spares most short requests the system call.
     let nowMs = Clock.monotonicMs()
     guard nobodyWaitedMs.load(ordering: .relaxed) != nowMs else { return false }
+    if backlogIsReadable && !anyoneListens { return true }
+    nobodyWaitedMs.store(nowMs, ordering: .relaxed)
+    return false
+  }
+
+  private var backlogIsReadable: Bool {
     for index in 0..<listenerCount where unsafe SocketIO.isReadable(listenerNumbers[index]) {
       return true
     }
-    nobodyWaitedMs.store(nowMs, ordering: .relaxed)
+    return false
+  }
+
+  /// Whether some worker is about to take who is in the backlog.
+  private var anyoneListens: Bool {
+    for index in 0..<scoreboard.slots where scoreboard[index].isAccepting { return true }
     return false
   }
 

@@ -17,9 +17,8 @@ import Testing
         "busy_handlers", "bytes_per_request", "bytes_per_second", "connections", "cpu_ms",
         "cpu_percent", "deaths", "fork_asked_us", "fork_us", "forks", "format", "generation",
         "graceful_handlers", "idle_handlers", "load", "memory", "mpm", "ms_per_request",
-        "now_seconds", "policy",
-        "requests_per_second", "scoreboard", "serving_since_seconds", "shed", "slots",
-        "software",
+        "now_seconds", "policy", "requests_per_second", "scoreboard", "serving_since_seconds",
+        "shed", "slots", "software",
         "started_seconds", "stopping_workers", "supervisor_pid", "threads_per_worker", "title",
         "totals", "uptime_seconds", "workers", "workers_most",
       ])
