@@ -2,8 +2,8 @@
 """What clients that keep their connections open and pause do to new ones, under the three MPMs.
 
 40 clients ask, read the page for a while, and ask again on the same connection; meanwhile new
-clients come, each with one request. Eight handlers serve them all. Under Apache's policy prefork and
-worker behave as httpd's; by default they make room. Printed as a Markdown table.
+clients come, each with one request. Eight handlers serve them all. Under Apache's policy prefork
+and worker behave as httpd's; by default they make room. Printed as a Markdown table.
 """
 
 import argparse

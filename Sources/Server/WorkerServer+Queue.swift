@@ -6,6 +6,10 @@
 // holder of the poll role, which sleeps no longer than until the oldest one is due. What it waited
 // in the kernel before its connection was accepted counts as well (``waitedInKernelMs(_:)``).
 // Files, the status and refusals wait for no handler, and are answered however old they are.
+//
+// Why the pointers into the table are safe here: a connection `inApplication` stays in its slot, and
+// has one owner at a time (Connection, invariants 1 and 2); who stands in `ready` is read and taken
+// under the lock only.
 internal import HTTP1
 internal import Platform
 internal import Scoreboard
@@ -21,8 +25,8 @@ extension WorkerServer {
     return unsafe SocketIO.quietMs(connection.pointee.socket)
   }
 
-  /// Puts a whole request into the ready queue, where the oldest comes first; the first idle handler
-  /// parses it again. By the holder of the role.
+  /// Puts a whole request into the ready queue, where the oldest comes first; the first idle
+  /// handler parses it again. By the holder of the role.
   func enqueue(
     _ index: Int32, upload: Upload?, rest: UnsafeMutablePointer<UInt8>, restCount: Int
   ) -> Served {
@@ -80,7 +84,7 @@ extension WorkerServer {
       case .complete = unsafe thread.parser.parse(
         UnsafeBufferPointer(start: bytes, count: count), scanner: &scanner)
     else { fatalError("a request that was parsed once is parsed again") }
-    let exchange = thread.exchange!
+    let exchange: Exchange = thread.exchange
     let head = thread.parser.head
     let body = max(0, Int(head.contentLength))
     unsafe exchange.open(connection, head: bytes)
@@ -110,7 +114,7 @@ extension WorkerServer {
   /// Answers the request in the thread's exchange with 503 instead of handling it; its connection
   /// ends.
   func shed(_ index: Int32, _ thread: HandlerThread, waitedMs: Int64) {
-    let exchange = thread.exchange!
+    let exchange: Exchange = thread.exchange
     unsafe table[index].pointee.closesAfterResponse = true
     exchange.respondOverdue(retryAfterSeconds: QueueLimit.retryAfterSeconds(waitedMs: waitedMs))
     exchange.describe(nowMs: Clock.monotonicMs())

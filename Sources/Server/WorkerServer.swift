@@ -2,7 +2,8 @@
 //
 // Reading order: WorkerServer (what it holds, its life) · PollRole (who may touch it) ·
 // WorkerServer+Poll (the loop) · +Accept (new connections) · +Input (bytes to requests) ·
-// +Serve (requests to responses) · +Queue (requests that wait for a handler) · +Output (responses to the socket, and the end of connections) ·
+// +Serve (requests to responses) · +Queue (requests that wait for a handler) ·
+// +Output (responses to the socket, and the end of connections) ·
 // +Control (supervisor, signals) · +Report (the scoreboard).
 internal import AccessLog
 public import Configuration

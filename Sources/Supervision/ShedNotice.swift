@@ -39,8 +39,8 @@ struct ShedNotice {
     guard count > 0, nowMs >= nextMs else { return nil }
     let span = nowMs > sinceMs ? " within \(Self.seconds(nowMs - sinceMs))" : ""
     let line =
-      "answered \(count) \(count == 1 ? "request" : "requests") with 503\(span): they had waited for "
-      + "a handler longer than --queue-timeout (\(Self.seconds(limitMs))), the longest for "
+      "answered \(count) \(count == 1 ? "request" : "requests") with 503\(span): they had waited "
+      + "for a handler longer than --queue-timeout (\(Self.seconds(limitMs))), the longest for "
       + "\(Self.seconds(longestMs)); `plimsoll status` says what keeps the server from having "
       + "more workers"
     count = 0
