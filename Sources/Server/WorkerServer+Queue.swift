@@ -7,9 +7,9 @@
 // in the kernel before its connection was accepted counts as well (``waitedInKernelMs(_:)``).
 // Files, the status and refusals wait for no handler, and are answered however old they are.
 //
-// Why the pointers into the table are safe here: a connection `inApplication` stays in its slot, and
-// has one owner at a time (Connection, invariants 1 and 2); who stands in `ready` is read and taken
-// under the lock only.
+// Why the pointers into the table are safe here: a connection `inApplication` stays in its slot,
+// and has one owner at a time (Connection, invariants 1 and 2); who stands in `ready` is read and
+// taken under the lock only.
 internal import HTTP1
 internal import Platform
 internal import Scoreboard

@@ -1,8 +1,8 @@
 """At low load one or two workers do the work, and the others keep their memory clean.
 
-In turn, each of the eight would have an eighth. How much more the first ones have depends on whether
-they are back asleep when the next client comes: nearly all, but on a machine that is busy with other
-things less. So half is what is asked for; docs/operations.md has what was measured.
+In turn, each of the eight would have an eighth. How much more the first ones have depends on
+whether they are back asleep when the next client comes: nearly all, but on a machine that is busy
+with other things less. So half is what is asked for; docs/operations.md has what was measured.
 """
 
 import collections
