@@ -51,14 +51,18 @@ internal import ProcessPolicy
     static let reading = 1
     static let writing = 2
     static let closing = 3
-    static let shed = 4
-    static let shedWaitedMs = 5
   }
 
   /// In the line of the census.
   private enum Birth {
     static let forkUs = 4
     static let readyUs = 5
+  }
+
+  /// In the line of the census as well, which is full with these.
+  private enum Shed {
+    static let count = 6
+    static let waitedMs = 7
   }
 
   private let base: UnsafeMutableRawPointer
@@ -146,8 +150,8 @@ internal import ProcessPolicy
   /// Counts a request that was turned away after it had waited for `waitedMs` milliseconds. One
   /// thread at a time. Allocates: never.
   public func countShed(waitedMs: Int64) {
-    header(2)[Census.shedWaitedMs] = waitedMs
-    header(2).add(1, to: Census.shed)
+    header(2)[Shed.waitedMs] = waitedMs
+    header(2).add(1, to: Shed.count)
   }
 
   // MARK: written by the supervisor
@@ -211,9 +215,9 @@ internal import ProcessPolicy
   public var closingConnections: Int { count(2, Census.closing) }
 
   /// Requests that were turned away because they had waited too long for a handler.
-  public var shed: Int64 { header(2)[Census.shed] }
+  public var shed: Int64 { header(2)[Shed.count] }
   /// How long the last of them had waited, in milliseconds.
-  public var shedWaitedMs: Int64 { header(2)[Census.shedWaitedMs] }
+  public var shedWaitedMs: Int64 { header(2)[Shed.waitedMs] }
 
   /// Requests that were answered.
   public var requestsServed: Int64 { done.requests }

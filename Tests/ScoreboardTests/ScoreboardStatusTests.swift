@@ -59,6 +59,10 @@ import Testing
       slot.line(0).requestBegan(ms: 1, connectionRequests: 1)
       slot.line(0).requestEnded(bytes: 200, durationUs: 2500)
       slot.line(1).count(bytes: 50, durationUs: 500)
+      // The others of that line leave it alone.
+      slot.setForkBegan(us: 1)
+      slot.setReady(us: 2)
+      slot.setCensus(keepAlive: 3, reading: 4, writing: 5, closing: 6)
       slot.countShed(waitedMs: 1500)
       slot.countShed(waitedMs: 1200)
     }
