@@ -2,7 +2,8 @@
 """What clients that keep their connections open and pause do to new ones, under the three MPMs.
 
 40 clients ask, read the page for a while, and ask again on the same connection; meanwhile new
-clients come, each with one request. Eight handlers serve them all. Printed as a Markdown table.
+clients come, each with one request. Eight handlers serve them all. Under Apache's policy prefork
+and worker behave as httpd's; by default they make room. Printed as a Markdown table.
 """
 
 import argparse
@@ -18,7 +19,11 @@ from pathlib import Path
 from servers import PYTHON, ROOT, CannotStart, Contender, Place, Running, free_port
 
 SITE = ROOT / "examples" / "load-spike"
-SHAPES = [("prefork", 8, 1), ("worker", 8, 1), ("worker", 2, 4), ("event", 8, 1), ("event", 2, 4)]
+SHAPES = [
+    ("apache", "prefork", 8, 1), ("apache", "worker", 8, 1), ("apache", "worker", 2, 4),
+    ("loadline", "prefork", 8, 1), ("loadline", "worker", 8, 1), ("loadline", "worker", 2, 4),
+    ("loadline", "event", 8, 1), ("loadline", "event", 2, 4),
+]
 PROMPT = 1.0  # seconds within which a new client should have its page
 GIVES_UP = 10.0  # seconds after which a client does
 
@@ -73,12 +78,17 @@ def visit_once(port, visits):
     connection.close()
 
 
-def command(mpm, workers, threads):
+def command(policy, mpm, workers, threads):
+    if policy == "apache":
+        number = ["--start-servers", str(workers), "--max-request-workers", str(workers * threads)]
+    else:
+        number = ["--workers", str(workers)]
+
     def build(place):
         return [
             str(ROOT / "stage" / "bin" / "plimsoll"), "serve", "app:application",
             "--chdir", str(SITE), "--python", str(PYTHON), "--bind", f"127.0.0.1:{place.port}",
-            "--mpm", mpm, "--workers", str(workers), "--threads", str(threads),
+            "--policy", policy, "--mpm", mpm, *number, "--threads", str(threads),
             "--max-keep-alive-requests", "100",
         ]
 
@@ -138,7 +148,7 @@ def row(shape, visits, options):
     both = visits.kept + visits.new
     answered = sum(one is not None for one in both)
     return (
-        f"| {shape[0]}, {shape[1]} × {shape[2]} | {answered / options.seconds:.1f} "
+        f"| {shape[0]} | {shape[1]}, {shape[2]} × {shape[3]} | {answered / options.seconds:.1f} "
         f"| {percentile(both, 0.5):,.0f} ms | {percentile(both, 0.99):,.0f} ms "
         f"| {share(visits.new, PROMPT):.0f} % of {len(visits.new)} "
         f"| {percentile(visits.new, 0.5):,.0f} ms | {len(both) - answered} | {visits.closed} |")
@@ -158,9 +168,9 @@ def main():
     print(f"{options.clients} clients that ask every {options.think:g} s and keep their connections"
           f", {options.arrivals:g} new ones a second, {options.seconds:g} s; a page takes "
           f"{options.view_ms:g} ms; clients give up after {GIVES_UP:g} s.\n")
-    print("| MPM, processes × threads | answers/s | p50 | p99 "
+    print("| policy | MPM, processes × threads | answers/s | p50 | p99 "
           f"| new clients served within {PROMPT:g} s | their p50 | unanswered | closed idle |")
-    print("| --- " + "| ---: " * 7 + "|")
+    print("| --- | --- " + "| ---: " * 7 + "|")
     for shape in SHAPES:
         try:
             print(row(shape, measure(shape, options), options), flush=True)

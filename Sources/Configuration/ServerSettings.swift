@@ -121,6 +121,8 @@ public struct ServerSettings: Equatable, Sendable {
 
   /// A request without progress for so long is stuck, and its worker is replaced; 0: off.
   public var timeoutMs: Int64 = 60_000
+  /// A request that has waited so long for a handler is turned away with 503; 0: it waits on.
+  public var queueTimeoutMs: Int64 = 30_000
   /// How long requests in hand may take when the server stops or restarts.
   public var gracefulTimeoutMs: Int64 = 30_000
   /// How long the application may take to be imported.

@@ -169,6 +169,12 @@ public enum SettingsTable {
       help: "Replace a worker whose request makes no progress for so long; 0: never.",
       reason: "mod_wsgi's order of magnitude; no one waits a minute for a page."),
     SettingDefinition(
+      "queue-timeout", directive: "QueueTimeout", .duration(\.queueTimeoutMs, 0...day), "TIME",
+      in: .times,
+      help: "Answer a request that has waited so long for a handler with 503 and Retry-After; 0: "
+        + "let it wait. --policy apache lets it wait, as httpd does.",
+      reason: "Whoever waits longer has usually left, and the answer would be for nobody."),
+    SettingDefinition(
       "graceful-timeout", directive: "GracefulShutdownTimeout",
       .duration(\.gracefulTimeoutMs, 0...day), "TIME", in: .times,
       help: "Time for requests in hand when the server stops or restarts.",

@@ -81,15 +81,18 @@ public struct Epoll: ~Copyable {
 
   /// Waits for events, at most `timeoutMs` milliseconds (-1: without end), and fills `batch`.
   ///
-  /// A signal counts as no events. Allocates: never.
-  public func wait(into batch: Batch, timeoutMs: Int32) {
+  /// - Returns: false where a signal interrupted it, which says nothing about any descriptor.
+  ///   Allocates: never.
+  @discardableResult
+  public func wait(into batch: Batch, timeoutMs: Int32) -> Bool {
     let count = unsafe epoll_wait(
       descriptor.number, batch.storage, Int32(batch.capacity), timeoutMs)
     if count < 0 {
       precondition(errno == EINTR, "epoll_wait")
       batch.count = 0
-    } else {
-      batch.count = Int(count)
+      return false
     }
+    batch.count = Int(count)
+    return true
   }
 }

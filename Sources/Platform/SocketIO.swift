@@ -217,6 +217,24 @@ public enum SocketIO {
     return unsafe poll(&item, 1, 0) > 0 && item.revents & Int16(POLLIN) != 0
   }
 
+  /// Milliseconds since data last came on a TCP connection, or since it was made where none has:
+  /// `tcpi_last_data_recv` of tcp(7)'s TCP_INFO. 0 for a Unix socket, where the kernel keeps none.
+  /// Allocates: never.
+  public static func quietMs(_ socket: Int32) -> Int64 {
+    let offset = 52
+    var info = (
+      0 as UInt64, 0 as UInt64, 0 as UInt64, 0 as UInt64, 0 as UInt64, 0 as UInt64, 0 as UInt64
+    )
+    var length = socklen_t(MemoryLayout.size(ofValue: info))
+    return unsafe withUnsafeMutableBytes(of: &info) { bytes in
+      guard
+        unsafe getsockopt(socket, Int32(IPPROTO_TCP), TCP_INFO, bytes.baseAddress, &length) == 0,
+        Int(length) >= offset + 4
+      else { return 0 }
+      return unsafe Int64(bytes.load(fromByteOffset: offset, as: UInt32.self))
+    }
+  }
+
   /// shutdown(2) of the sending direction: the peer sees the end, what it sends still arrives.
   public static func finishSending(_ socket: Int32) {
     _ = Glibc.shutdown(socket, Int32(SHUT_WR))

@@ -30,6 +30,8 @@ public struct ServerStatus: Equatable, Sendable {
   public var load: LoadAverage?
   /// Requests, bytes and time of all workers that are and were.
   public var totals = Totals()
+  /// Requests among them that were turned away, because they had waited too long for a handler.
+  public var shed: Int64 = 0
   /// Workers that were ever started, and those that ended otherwise than they should.
   public var forks: Int64 = 0
   /// See ``forks``.
@@ -184,6 +186,8 @@ public struct ServerStatus: Equatable, Sendable {
     public var connections = Connections()
     /// Requests, bytes and time of all its handlers.
     public var totals = Totals()
+    /// Requests among them that were turned away, because they had waited too long for a handler.
+    public var shed: Int64 = 0
     /// One for each handler thread.
     public var handlers: [Handler] = []
 

@@ -89,6 +89,7 @@ public enum StatusJSON {
         "bytes_per_second": \(NumberText.json(status.bytesPerSecond)),
         "bytes_per_request": \(NumberText.json(status.bytesPerRequest)),
         "ms_per_request": \(NumberText.json(status.msPerRequest)),
+        "shed": \(status.shed),
         "forks": \(status.forks),
         "deaths": \(status.deaths),
         "fork_us": \(text(status.forkTimes.fork)),
@@ -122,7 +123,7 @@ public enum StatusJSON {
     writer.append(", \"generation\": \(worker.generation)")
     writer.append(", \"phase\": \"\(word(worker.phase))\", \"accepting\": \(worker.isAccepting)")
     writer.append(", \"age_ms\": \(worker.ageMs), \"cpu_ms\": \(worker.cpuMs),\n")
-    writer.append("     \"memory_bytes\": \(worker.memoryBytes)")
+    writer.append("     \"memory_bytes\": \(worker.memoryBytes), \"shed\": \(worker.shed)")
     writer.append(", \"growth_bytes\": \(worker.growthBytes), \"growth_bytes_per_request\": ")
     writer.append("\(NumberText.json(worker.growthBytesPerRequest)),\n")
     writer.append("     \"connections\": ")

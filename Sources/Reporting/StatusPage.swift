@@ -96,7 +96,10 @@ public enum StatusPage {
     }
     fact(
       "Requests", NumberText.grouped(totals.requests),
-      status.requestsPerSecond.map { "\(NumberText.rate($0)) per second" } ?? "")
+      [
+        status.requestsPerSecond.map { "\(NumberText.rate($0)) per second" },
+        status.shed > 0 ? "\(NumberText.grouped(status.shed)) waited too long: 503" : nil,
+      ].compactMap { $0 }.joined(separator: ", "))
     fact(
       "Sent", NumberText.bytes(Double(totals.bytes)),
       [

@@ -51,6 +51,10 @@ public enum StatusTable {
     if let size = status.bytesPerRequest { done += ", \(NumberText.bytes(size))/request" }
     if let time = status.msPerRequest { done += ", \(NumberText.rate(time)) ms/request" }
     lines.append("  done       \(done)")
+    if status.shed > 0 {
+      let shed = NumberText.grouped(status.shed)
+      lines.append("  shed       \(shed) requests, which had waited too long, with 503")
+    }
     var now = "\(status.workers.count) workers, handlers \(status.busyHandlers) busy, "
     now += "\(status.idleHandlers) idle"
     if status.gracefulHandlers > 0 { now += ", \(status.gracefulHandlers) finishing" }

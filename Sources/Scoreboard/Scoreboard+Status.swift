@@ -30,12 +30,14 @@ extension Scoreboard {
     var durationUs = facts.durationUs
     status.totals = ServerStatus.Totals(requests: facts.requests, bytes: facts.bytes)
     status.cpuMs = facts.cpuMs
+    status.shed = facts.shed
     for index in 0..<slots {
       let slot = self[index]
       let worker = slot.worker(number: index, nowMs: nowMs)
       status.slots.append(worker?.worker)
       guard let worker else { continue }
       status.cpuMs &+= worker.worker.cpuMs
+      status.shed &+= worker.worker.shed
       status.totals.requests &+= worker.worker.totals.requests
       status.totals.bytes &+= worker.worker.totals.bytes
       durationUs &+= worker.durationUs
@@ -76,6 +78,7 @@ extension WorkerSlot {
     worker.cpuMs = cpuMs
     worker.memoryBytes = memoryBytes
     worker.growthBytes = growthBytes
+    worker.shed = shed
     worker.connections.total = connections
     worker.connections.keepAlive = keepAliveConnections
     worker.connections.reading = readingConnections

@@ -37,6 +37,7 @@
     static let cpuMs = 3
     static let forks = 4
     static let deaths = 5
+    static let shed = 6
   }
 
   /// Fields of the first line about memory; ServerFacts+Memory.
@@ -175,12 +176,15 @@
   /// Adds what the worker of a slot did, which is gone, before the slot is cleared.
   public func inherit(from slot: WorkerSlot) {
     gone.add(slot.cpuMs, to: Gone.cpuMs)
+    gone.add(slot.shed, to: Gone.shed)
     let done = slot.done
     gone.add(done.requests, to: Gone.requests)
     gone.add(done.bytes, to: Gone.bytes)
     gone.add(done.durationUs, to: Gone.durationUs)
   }
 
+  /// Requests that workers turned away which are gone.
+  public var shed: Int64 { gone[Gone.shed] }
   /// Requests that workers answered which are gone.
   var requests: Int64 { gone[Gone.requests] }
   /// Bytes of their responses.

@@ -61,6 +61,12 @@ internal import ProcessPolicy
     static let readyUs = 5
   }
 
+  /// In the line of the census as well, which is full with these.
+  private enum Shed {
+    static let count = 6
+    static let waitedMs = 7
+  }
+
   private let base: UnsafeMutableRawPointer
   /// Handler threads this slot has lines for.
   public let threads: Int
@@ -149,6 +155,13 @@ internal import ProcessPolicy
     line[Census.closing] = Int64(closing)
   }
 
+  /// Counts a request that was turned away after it had waited for `waitedMs` milliseconds. One
+  /// thread at a time. Allocates: never.
+  public func countShed(waitedMs: Int64) {
+    header(2)[Shed.waitedMs] = waitedMs
+    header(2).add(1, to: Shed.count)
+  }
+
   // MARK: written by the supervisor
 
   /// Clears the slot for a worker of `generation`; nobody lives in it then.
@@ -215,6 +228,11 @@ internal import ProcessPolicy
   public var writingConnections: Int { count(2, Census.writing) }
   /// Connections that linger before they are closed.
   public var closingConnections: Int { count(2, Census.closing) }
+
+  /// Requests that were turned away because they had waited too long for a handler.
+  public var shed: Int64 { header(2)[Shed.count] }
+  /// How long the last of them had waited, in milliseconds.
+  public var shedWaitedMs: Int64 { header(2)[Shed.waitedMs] }
 
   /// Requests that were answered.
   public var requestsServed: Int64 { done.requests }

@@ -13,6 +13,16 @@ internal import ProcessPolicy
 /// - *event*: connections hold no handler. New ones are taken while a handler is free, and not
 ///   claimed by a connection that is here already (``heedsClaims``); under Apache's policy while
 ///   ``AcceptGate`` is open as well.
+///
+/// Who waits longer than ``QueueLimit`` allows is turned away, also where every handler of every
+/// worker is stuck. Whose turn that is only an accepted connection tells, but what a worker takes
+/// while it cannot serve is hoarded: its client could be served elsewhere. So under *event* a
+/// worker all of whose handlers have been stuck for a quarter of the limit, without taking up
+/// anything in between, takes *one*, the probe (``probeShare(limit:stuckForMs:probeWaits:_:)``).
+/// The backlog is first in, first out: while the probe is young, so are all behind it, and nobody
+/// needs to be taken. Once the probe is turned away, or served because a handler came free, the
+/// next one may be taken; so those who are too old leave one after the other, and a worker never
+/// hoards more than one.
 struct AcceptRule: Equatable {
   /// What the rule looks at.
   struct Load: Equatable {
@@ -49,6 +59,8 @@ struct AcceptRule: Equatable {
   let gate: AcceptGate?
   /// Whether every response ends its connection.
   let endsConnections: Bool
+  /// Whether those who hold a handler make room for others, where httpd lets others wait.
+  let makesRoom: Bool
 
   /// Connections taken for one announcement where nobody else would take them.
   private static let largestShare = 64
@@ -57,7 +69,8 @@ struct AcceptRule: Equatable {
   init(
     model: ApacheSettings.MPM, threads: Int, mostThreads: Int = 1, capacity: Int,
     lifetimeConnections: Int = .max,
-    isShared: Bool = true, gate: AcceptGate? = nil, endsConnections: Bool = false
+    isShared: Bool = true, gate: AcceptGate? = nil, makesRoom: Bool = true,
+    endsConnections: Bool = false
   ) {
     self.model = model
     handlers = model == .prefork ? 1 : threads
@@ -67,6 +80,7 @@ struct AcceptRule: Equatable {
     self.isShared = isShared
     self.gate = model == .event ? gate : nil
     self.endsConnections = endsConnections
+    self.makesRoom = makesRoom
   }
 
   /// The rule of a scout: one thread, so that it can be forked from afterwards. Nobody could
@@ -87,7 +101,8 @@ struct AcceptRule: Equatable {
       capacity: max(1, settings.maxConnections),
       lifetimeConnections: settings.maxConnectionsPerChild > 0
         ? settings.maxConnectionsPerChild : .max,
-      isShared: settings.mayHaveSeveralWorkers, gate: gate)
+      isShared: settings.mayHaveSeveralWorkers, gate: gate,
+      makesRoom: !settings.usesApachePolicy)
   }
 
   /// Whether the worker should listen.
@@ -125,6 +140,19 @@ struct AcceptRule: Equatable {
     return min(Self.largestShare, max(0, lifetimeConnections - load.taken))
   }
 
+  /// Connections that may be taken only to learn how long those in the backlog have waited: 1 or 0.
+  ///
+  /// - Parameter stuckForMs: for how long no handler was free, or took up a request.
+  /// - Parameter probeWaits: whether the last one that was so taken waits for a handler here.
+  func probeShare(
+    limit: QueueLimit, stuckForMs: Int64, probeWaits: Bool, _ load: Load
+  ) -> Int {
+    guard model == .event, gate == nil, isShared, limit.isOn, !probeWaits,
+      stuckForMs >= limit.patienceMs
+    else { return 0 }
+    return min(1, max(0, lifetimeConnections - load.taken))
+  }
+
   /// Connections that may be taken when the worker stops listening for good.
   func lastShare(_ load: Load) -> Int { model == .event ? .max : share(load) }
 
@@ -144,7 +172,7 @@ struct AcceptRule: Equatable {
   /// WorkerServer+Accept for why that cannot happen where this is true.
   ///
   /// The kernel wakes alone who joined first, as long as that one sleeps. So a scout, which joins
-  /// anew for each connection, would only get what nobody else can take: it is woken every time.
+  /// after the others, would only get what nobody else can take: it is woken every time.
   func mayBeWokenAlone(listeners: Int) -> Bool {
     !endsConnections && (model == .event || listeners == 1)
   }
@@ -157,8 +185,14 @@ struct AcceptRule: Equatable {
 
   /// Whether responses end their connections while others wait for a handler: a connection stays
   /// with its worker, and its client comes back behind those that wait, to whoever is free then.
-  var sendsClientsElsewhere: Bool { model == .event && isShared }
+  /// Under `prefork` and `worker` the others would wait for as long as those who came first go on;
+  /// so they do under Apache's policy.
+  var sendsClientsElsewhere: Bool { model == .event ? isShared : makesRoom }
 
   /// Whether idle connections are in the way of others when handlers or slots run out.
-  var closesIdleConnections: Bool { model == .event }
+  var closesIdleConnections: Bool { model == .event || makesRoom }
+
+  /// Whether the worker sleeps in an epoll instance of its own while it may take a connection,
+  /// because it never has others at that time.
+  var sleepsApart: Bool { connectionsHoldHandlers && mostConnections == 1 }
 }

@@ -59,6 +59,8 @@ enum Phase: UInt8 {
   /// Stands in the ready queue or among the handed-back connections.
   var isQueued = false
   var isUnixSocket = false
+  /// Its first request may have waited in the kernel; how long is to be asked there.
+  var mayBeOld = false
   /// The scoreboard's line that the connection holds, under the MPMs where it holds a handler.
   var line: UInt16 = 0
 
@@ -77,6 +79,8 @@ enum Phase: UInt8 {
   var readBeganMs: Int64 = 0
   /// Bytes received since then.
   var receivedBytes = 0
+  /// Since when the request that stands in the ready queue is whole (CLOCK_MONOTONIC).
+  var wholeMs: Int64 = 0
   /// When the first byte of the request arrived; microseconds since 1970; 0 without an access log.
   var requestBeganUs: Int64 = 0
 

@@ -15,6 +15,15 @@ extension Exchange {
     finishWithPage()
   }
 
+  /// Answers that the server is too busy, and when to come again.
+  func respondOverdue(retryAfterSeconds: Int64) {
+    beginHead(status: 503)
+    writer.append("Retry-After: ")
+    writer.append(decimal: retryAfterSeconds)
+    writer.append("\r\n")
+    finishWithPage()
+  }
+
   /// Answers without a body, with one field line (without its end).
   func respondEmpty(status: Int, field: StaticString) {
     beginHead(status: status)

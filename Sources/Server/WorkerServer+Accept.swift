@@ -11,15 +11,32 @@
 // slept, because only who sleeps is woken alone. The debt is paid thus:
 //
 // - Who joins and is not full takes one at least when the event comes (``take(_:share:)``).
-// - prefork and worker leave only because they took a connection from that very socket. With
-//   several sockets they could owe for another one, so there they are woken like everybody else,
-//   without EPOLLEXCLUSIVE: many are woken, and none is alone.
+// - prefork (and worker with one thread) never leaves. It sleeps in one of two instances: while it
+//   holds nothing in `idleEpoll`, which has the listening sockets and what concerns the process,
+//   else in `epoll`, which has no listening socket. An instance in which nobody sleeps is passed
+//   over, and only notes the socket as ready. So it is woken alone only while it is free, and then
+//   takes a connection before it can be anything else; what came while it was not free, it finds
+//   when it sleeps in `idleEpoll` again. (Before a pause and a drain: as below.)
+// - worker leaves only because it took a connection from that very socket.
+// - With several sockets prefork and worker could be woken for one and be filled by another, so
+//   there they are woken like everybody else, without EPOLLEXCLUSIVE: many are woken, and none is
+//   alone.
 // - event leaves because no handler is free, or by its gate. The event then still stands in the
 //   batch, and one connection is taken when its turn comes; or it stands in the kernel behind a
 //   full batch, and then one is taken from each socket at once.
 // - Out of descriptors, or of slots with nobody idle in them: it comes back after a short pause.
 // - drain takes what was announced if it listened, and owes nothing if it did not: whoever left
 //   the sockets has paid. stop and finish take all that waits, because nobody else will.
+//
+// Who gets a connection
+// ---------------------
+// The kernel goes through the workers in the order in which they joined (add_wait_queue_exclusive
+// puts them at the end, a wake-up starts at the front), and takes the first that sleeps. Who stays
+// joined keeps its place: at low load always the same one or two workers serve, and the others stay
+// as small as they were forked. That is why prefork does not leave for a connection, which would
+// put it behind all others: the least recently used would be next. worker and event leave when all
+// their handlers are busy, so only under load does the order change. (With several sockets prefork
+// and worker have no order: who runs first gets the connection.)
 internal import Configuration
 internal import Control
 internal import Platform
@@ -39,22 +56,39 @@ extension WorkerServer {
     if listenAgainMs != .max && nowMs < listenAgainMs { return }
     listenAgainMs = .max
     if mayAccept() { listen() } else { leaveListeners() }
+    guard connectionsHoldHandlers && rule.closesIdleConnections else { return }
+    // Nobody tells a worker that holds all it may that others wait: it looks itself.
+    if isListening {
+      nextIdleLookMs = .max
+    } else if nextIdleLookMs == .max {
+      nextIdleLookMs = nowMs + Self.shortestIdleMs
+    }
   }
 
   /// Starts accepting.
   func listen() {
     guard drainMode == .none, !isListening else { return }
-    let exclusive = rule.mayBeWokenAlone(listeners: listeners.count)
+    if !hasJoined { joinListeners() }
+    isListening = true
+    slot.setAccepting(true)
+  }
+
+  private func joinListeners() {
+    hasJoined = rule.sleepsApart
+    let isExclusive = rule.mayBeWokenAlone(listeners: listeners.count)
+    let events: Epoll.Events = isExclusive ? [.readable, .exclusive] : .readable
     for (position, listener) in listeners.enumerated() {
       let token = Token.firstListener + UInt64(position)
       do {
-        try epoll.add(listener, exclusive ? [.readable, .exclusive] : .readable, token: token)
+        if rule.sleepsApart {
+          try idleEpoll?.add(listener, events, token: token)
+        } else {
+          try epoll.add(listener, events, token: token)
+        }
       } catch {
         ErrorLog.write(.error, "Cannot wait for connections on descriptor \(listener): \(error).")
       }
     }
-    isListening = true
-    slot.setAccepting(true)
   }
 
   /// Stops accepting for now.
@@ -75,6 +109,7 @@ extension WorkerServer {
     for position in listeners.indices {
       take(position, share: takingAll ? .max : rule.lastShare(acceptLoad))
     }
+    for listener in listeners { idleEpoll?.remove(listener) }
     guard takingAll else { return }
     // The last process that closes its copy makes the kernel refuse new clients, instead of letting
     // them wait for nobody.
@@ -91,6 +126,8 @@ extension WorkerServer {
   private func removeListeners() {
     isListening = false
     slot.setAccepting(false)
+    // Where nobody sleeps the kernel wakes nobody: the place in the order is kept.
+    guard !rule.sleepsApart else { return }
     for listener in listeners { epoll.remove(listener) }
   }
 
@@ -130,6 +167,7 @@ extension WorkerServer {
   /// Somebody connected to the socket at `position`, as an event says.
   func accept(_ position: Int) {
     guard listeners.indices.contains(position) else { return }
+    calmMs = calmBeforeMs
     if isListening {
       take(position, share: rule.share(acceptLoad))
     } else if rule.takesLateAnnouncements && listenAgainMs == .max {
@@ -180,6 +218,9 @@ extension WorkerServer {
     taken += 1
     let connection = unsafe table[index]
     unsafe (connection.pointee.isUnixSocket, connection.pointee.readBeganMs) = (isUnix, nowMs)
+    unsafe connection.pointee.mayBeOld =
+      !isUnix && queueLimit.isOn
+      && (!isListening || queueLimit.mayBeOld(calmForMs: nowMs - calmMs))
     // At a stop more may be taken than there are handlers.
     unsafe connection.pointee.line = UInt16(min(Int(index), rule.handlers - 1))
     unsafe show(connection, .reading)
@@ -196,6 +237,7 @@ extension WorkerServer {
     }
     slot.setConnections(table.count)
     claims += 1
+    if !isListening { probe = table.token(index) }
     timers.schedule(
       index, deadlineMs: settings.headTimeoutMs > 0 ? nowMs + settings.headTimeoutMs : .max - 1)
     if drainMode != .none || rule.endsConnections {
@@ -209,6 +251,8 @@ extension WorkerServer {
   private static let shortestIdleMs: Int64 = 1_000
   /// How often idle connections are looked for while no handler is free.
   static let idleLookMs: Int64 = 100
+  /// The same where a connection holds a handler: each process looks for itself.
+  private static let heldLookMs: Int64 = 500
   /// Connections that may turn out not to be idle while one is looked for.
   private static let mostIdleTries = 8
 
@@ -217,13 +261,32 @@ extension WorkerServer {
     closeIdleConnections()
     guard drainMode == .none else { return }
     for position in listeners.indices { take(position, share: rule.overdueShare(acceptLoad)) }
+    probeBacklog()
+  }
+
+  /// Takes one connection for its age, as ``AcceptRule`` allows. What has waited too long is turned
+  /// away as soon as it is read, and asks for the next look (``shed(_:_:waitedMs:)``).
+  private func probeBacklog() {
+    guard !isListening, listenAgainMs == .max else { return }
+    let stuckForMs = nowMs - max(stuckSinceMs, takenUpMs.load(ordering: .relaxed))
+    let share = rule.probeShare(
+      limit: queueLimit, stuckForMs: stuckForMs, probeWaits: probeWaits, acceptLoad)
+    guard share > 0 else { return }
+    let before = taken
+    for position in listeners.indices where taken == before { take(position, share: share) }
+  }
+
+  /// Whether the probe is in the hands of a handler, or waits for one.
+  private var probeWaits: Bool {
+    let index = table.index(of: probe)
+    return unsafe index >= 0 && table[index].pointee.phase == .inApplication
   }
 
   /// Closes kept-alive connections that have been idle for a while: no handler is free, others wait
   /// for one, and their clients may find one in another process.
   private func closeIdleConnections() {
-    nextIdleLookMs = nowMs + Self.idleLookMs
-    guard othersWait else { return }
+    nextIdleLookMs = nowMs + (connectionsHoldHandlers ? Self.heldLookMs : Self.idleLookMs)
+    guard drainMode == .none, othersWait else { return }
     let latest = nowMs - Self.shortestIdleMs
     table.forEach { index in
       if idleSinceMs(index) <= latest && staysIdle(index) { close(index) }

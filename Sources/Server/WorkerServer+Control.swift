@@ -14,7 +14,7 @@ extension WorkerServer {
         // The supervisor is gone: nobody could replace or stop this worker any more.
         controlIsOpen = false
         becomesMold = false
-        epoll.remove(control.socket.number)
+        unwatch(control.socket.number)
         beginDrain(.stop, takingAll: true)
       case .message(let message, let descriptors):
         obey(message, descriptors)
@@ -70,7 +70,7 @@ extension WorkerServer {
   ///
   /// - Parameter takingAll: no other worker stays: what waits in the backlog is this one's, too.
   func beginDrain(_ mode: DrainMode, takingAll: Bool = false) {
-    if stopSignal >= 0 { epoll.remove(stopSignal) }
+    if stopSignal >= 0 { unwatch(stopSignal) }
     guard drainMode != .stop else { return }
     drainMode = mode
     stopListening(takingAll: takingAll)

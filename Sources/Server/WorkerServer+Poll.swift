@@ -52,7 +52,9 @@ extension WorkerServer {
       if index >= 0 { slot.setWaiting(ready.count) }
       lock.give()
       guard index >= 0 else { return }
-      _ = serveQueued(index, thread, holdsRole: false)
+      let nowMs = Clock.monotonicMs()
+      takenUpMs.store(nowMs, ordering: .relaxed)
+      _ = serveQueued(index, thread, nowMs: nowMs, holdsRole: false)
     }
   }
 
@@ -75,10 +77,12 @@ extension WorkerServer {
   /// Polls until the role is lost or the server is finished.
   func poll(_ thread: HandlerThread) {
     pollerIsHandler = !thread.isMonitor
-    if thread.isMonitor {
-      // Who finds all handlers busy for a moment only closes nobody.
-      nextIdleLookMs = rule.closesIdleConnections ? nowMs + Self.idleLookMs : .max
-    } else {
+    stuckSinceMs = nowMs
+    // Who finds all handlers busy for a moment only closes nobody.
+    if !connectionsHoldHandlers {
+      nextIdleLookMs = thread.isMonitor ? nowMs + Self.idleLookMs : .max
+    }
+    if !thread.isMonitor {
       // The monitor leaves what waits for a handler where it is, and does not say so.
       hasHandBacks.store(true, ordering: .relaxed)
     }
@@ -96,6 +100,7 @@ extension WorkerServer {
         if index < 0 { break }
         expire(index, thread)
       }
+      if nowMs >= shedDueMs { shedOverdue(thread) }
       if nowMs != growthLookMs { lookAtGrowth() }
       if retireAfter != .max && served.load(ordering: .relaxed) >= retireAfter { hasServedEnough() }
       if rule.lifetimeConnections != .max && rule.isSpent(acceptLoad) { retire() }
@@ -111,18 +116,32 @@ extension WorkerServer {
       if finishIfDrained() { return }
       if thread.isMonitor {
         if passRole() { return }
-        if nowMs >= nextIdleLookMs { lookBeyondHandlers() }
       } else {
         application.threadWillBlock(thread.index)
       }
+      if nowMs >= nextIdleLookMs { lookBeyondHandlers() }
       if !isListening || thread.isMonitor || rule.gate != nil || knowsClaims { reviewListening() }
       if thread.isMonitor { addThreadIfNeeded() }
       let isIdle = !hasHandBacks.load(ordering: .relaxed)
-      epoll.wait(into: batch, timeoutMs: isIdle ? waitMs() : 0)
+      wait(atMostMs: isIdle ? waitMs() : 0)
       batchPosition = 0
-      setClock(Clock.monotonicMicroseconds())
       if batch.count > 0 { noteChange() }
     }
+  }
+
+  /// Waits for events, and notes whether anybody was in the backlog.
+  private func wait(atMostMs: Int32) {
+    let isWhole: Bool
+    if isListening && rule.sleepsApart {
+      isWhole = idleEpoll?.wait(into: batch, timeoutMs: atMostMs) ?? false
+    } else {
+      isWhole = epoll.wait(into: batch, timeoutMs: atMostMs)
+    }
+    setClock(Clock.monotonicMicroseconds())
+    guard isListening else { return }
+    calmBeforeMs = calmMs
+    // Taken back by ``accept(_:)``, where a listening socket was in the batch.
+    if isWhole && batch.count < batch.capacity { calmMs = nowMs }
   }
 
   private func waitMs() -> Int32 {
@@ -131,8 +150,7 @@ extension WorkerServer {
       let due = max(0, accessLog.dueMs - nowMs)
       wait = wait < 0 ? due : min(wait, due)
     }
-    var next = min(listenAgainMs, censusDueMs)
-    if !pollerIsHandler { next = min(next, nextIdleLookMs) }
+    var next = min(listenAgainMs, censusDueMs, nextIdleLookMs, shedDueMs)
     if claimsForbid { next = min(next, claimsCountedMs + Self.claimsMs) }
     if next != .max {
       let due = max(0, next - nowMs)
@@ -213,7 +231,7 @@ extension WorkerServer {
       if isReturned {
         guard goOn(index, thread) else { return false }
       } else {
-        guard serveQueued(index, thread, holdsRole: true) else { return false }
+        guard serveQueued(index, thread, nowMs: nowMs, holdsRole: true) else { return false }
       }
     }
   }

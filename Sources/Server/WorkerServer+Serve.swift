@@ -92,7 +92,7 @@ extension WorkerServer {
     return unsafe answer(index, thread, rest: rest, restCount: restCount, upload: upload)
   }
 
-  private func openCollected(_ index: Int32, _ thread: HandlerThread, _ upload: Upload) {
+  func openCollected(_ index: Int32, _ thread: HandlerThread, _ upload: Upload) {
     var scanner = HeadScanner()
     guard
       case .complete = unsafe thread.parser.parse(
@@ -118,8 +118,14 @@ extension WorkerServer {
       countAnswer(exchange)
       return unsafe conclude(index, thread, rest: rest, restCount: restCount)
     }
+    let waitedMs = unsafe waitedInKernelMs(connection)
+    if queueLimit.isOver(waitedMs: waitedMs) {
+      shed(index, thread, waitedMs: waitedMs)
+      return unsafe conclude(index, thread, rest: rest, restCount: 0)
+    }
     if thread.isMonitor {
       exchange.body = .none
+      unsafe connection.pointee.wholeMs = nowMs - waitedMs
       if let upload {
         return unsafe enqueue(index, upload: upload, rest: rest, restCount: restCount)
       }
@@ -139,7 +145,7 @@ extension WorkerServer {
   }
 
   /// Runs the application, and returns whether the thread still holds the role.
-  private func runApplication(_ thread: HandlerThread) -> Bool {
+  func runApplication(_ thread: HandlerThread) -> Bool {
     if slowness.load(ordering: .relaxed) > 0 && passRole() { return runWithoutRole(thread) }
     let token = role.enterApplication()
     wakeMonitor()
@@ -150,7 +156,7 @@ extension WorkerServer {
   }
 
   /// The same while another thread polls.
-  private func runWithoutRole(_ thread: HandlerThread) -> Bool {
+  func runWithoutRole(_ thread: HandlerThread) -> Bool {
     releaseOwners(thread)
     let beganUs = Clock.monotonicMicroseconds()
     noteDuration(call(thread, nowUs: beganUs) - beganUs)
@@ -171,7 +177,7 @@ extension WorkerServer {
   }
 
   /// After the response: logs it, and lets the connection go on, by whoever may do so.
-  private func conclude(
+  func conclude(
     _ index: Int32, _ thread: HandlerThread, rest: UnsafeMutablePointer<UInt8>, restCount: Int,
     holdsRole: Bool = true, restMoved: Bool = false
   ) -> Served {
@@ -257,58 +263,6 @@ extension WorkerServer {
       for: UnsafeBufferPointer(start: bytes + Int(head.path.offset), count: Int(head.path.count)))
   }
 
-  // MARK: Requests that wait for a handler.
-
-  /// Puts a whole request into the ready queue; the first idle handler parses it again.
-  private func enqueue(
-    _ index: Int32, upload: Upload?, rest: UnsafeMutablePointer<UInt8>, restCount: Int
-  ) -> Served {
-    let connection = unsafe table[index]
-    unsafe connection.pointee.phase = .inApplication
-    unsafe connection.pointee.isQueued = true
-    if let upload { unsafe connection.pointee.upload = unsafe Unmanaged.passRetained(upload) }
-    unsafe connection.pointee.keep(rest, count: restCount)
-    lock.take()
-    ready.push(index)
-    slot.setWaiting(ready.count)
-    lock.give()
-    hasHandBacks.store(true, ordering: .releasing)
-    return .handedOver
-  }
-
-  /// Answers a request from the ready queue. Returns whether the thread holds the role afterwards.
-  func serveQueued(_ index: Int32, _ thread: HandlerThread, holdsRole: Bool) -> Bool {
-    let connection = unsafe table[index]
-    unsafe connection.pointee.isQueued = false
-    let exchange = thread.exchange!
-    let bytes = unsafe connection.pointee.input
-    let count = unsafe connection.pointee.inputCount
-    var rest = unsafe bytes ?? thread.input
-    var restCount = count
-    if let waiting = unsafe connection.pointee.upload {
-      unsafe connection.pointee.upload = nil
-      unsafe openCollected(index, thread, waiting.takeRetainedValue())
-    } else {
-      var scanner = HeadScanner()
-      guard let bytes = unsafe bytes,
-        case .complete = unsafe thread.parser.parse(
-          UnsafeBufferPointer(start: bytes, count: count), scanner: &scanner)
-      else { fatalError("a request that was parsed once is parsed again") }
-      let head = thread.parser.head
-      let body = max(0, Int(head.contentLength))
-      unsafe exchange.open(connection, head: bytes)
-      exchange.bodyLength = Int64(body)
-      if body > 0 { exchange.body = unsafe .memory(bytes + head.length, count: body) }
-      unsafe rest = unsafe bytes + head.length + body
-      restCount = count - head.length - body
-    }
-    exchange.isFollowed = restCount > 0
-    let holds = holdsRole ? runApplication(thread) : runWithoutRole(thread)
-    _ = unsafe conclude(
-      index, thread, rest: rest, restCount: restCount, holdsRole: holds, restMoved: true)
-    return holds
-  }
-
   /// Learns from a request that ran without the role whether requests are slow.
   func noteDuration(_ microseconds: Int64) {
     // Two threads may learn at the same time and one lesson be lost: it is a tendency, not a count.
@@ -345,9 +299,24 @@ extension WorkerServer {
   var othersWait: Bool {
     if slot.waiting > 0 { return true }
     if slot.isAccepting { return false }
+    // Once in a millisecond is enough, and spares most short requests the system call.
+    let nowMs = Clock.monotonicMs()
+    guard nobodyWaitedMs.load(ordering: .relaxed) != nowMs else { return false }
+    if backlogIsReadable && !anyoneListens { return true }
+    nobodyWaitedMs.store(nowMs, ordering: .relaxed)
+    return false
+  }
+
+  private var backlogIsReadable: Bool {
     for index in 0..<listenerCount where unsafe SocketIO.isReadable(listenerNumbers[index]) {
       return true
     }
+    return false
+  }
+
+  /// Whether some worker is about to take who is in the backlog.
+  private var anyoneListens: Bool {
+    for index in 0..<scoreboard.slots where scoreboard[index].isAccepting { return true }
     return false
   }
 

@@ -2,9 +2,9 @@
 //
 // Reading order: WorkerServer (what it holds, its life) · PollRole (who may touch it) ·
 // WorkerServer+Poll (the loop) · +Accept (new connections) · +Input (bytes to requests) ·
-// +Serve (requests to responses) · +Output (responses to the socket, and the end of connections) ·
-// +Threads (how many handlers there are) · +Control (supervisor, signals) · +Report (the
-// scoreboard).
+// +Serve (requests to responses) · +Queue (requests that wait for a handler) · +Output (responses
+// to the socket, and the end of connections) · +Threads (how many handlers there are) ·
+// +Control (supervisor, signals) · +Report (the scoreboard).
 internal import AccessLog
 public import Configuration
 internal import Control
@@ -34,6 +34,7 @@ internal import Synchronization
   let isScout: Bool
   /// Whether a connection holds a handler from accept to close.
   let connectionsHoldHandlers: Bool
+  let queueLimit: QueueLimit
   let limits: RequestLimits
   let uploadLimits: Upload.Limits
   /// Absent where the MPM needs none.
@@ -50,6 +51,9 @@ internal import Synchronization
   var nextThreadMs: Int64 = 0
   var hasWarnedOfThreads = false
   let epoll: Epoll
+  /// What is slept in instead while there is no connection and one may be taken; nil where
+  /// connections and listening sockets stand in one instance. See WorkerServer+Accept.
+  let idleEpoll: Epoll?
   let wakeup: EventFD
   let batch = Epoll.Batch(capacity: 128)
   var batchPosition = 0
@@ -66,6 +70,17 @@ internal import Synchronization
   let listenerCount: Int
   var listenersAreUnix: [Bool] = []
   var isListening = false
+  /// Whether `idleEpoll` has the listening sockets.
+  var hasJoined = false
+  /// When the listening sockets were last seen without anybody, and before the latest wait.
+  var calmMs: Int64
+  var calmBeforeMs: Int64
+  /// Since when no handler is free, while the monitor polls.
+  var stuckSinceMs: Int64 = 0
+  /// The token of the connection that was last taken while the worker did not listen.
+  var probe = UInt64.max
+  /// When the oldest request in `ready` is to be turned away; .max while there is none.
+  var shedDueMs = Int64.max
   /// When to listen again after running out of descriptors; .max while not waiting for that.
   var listenAgainMs = Int64.max
   /// Whether the thread that polls can run the application.
@@ -94,6 +109,10 @@ internal import Synchronization
 
   // The role, and what threads hand to each other.
   let role = PollRole()
+  /// When a handler last took up a request that had waited.
+  let takenUpMs = Atomic<Int64>(0)
+  /// When the backlog was last found empty by ``othersWait``.
+  let nobodyWaitedMs = Atomic<Int64>(0)
   let monitorRests = Atomic<Bool>(false)
   /// Whether a handler thread was started and does not wait for work yet.
   let isStartingThread = Atomic<Bool>(false)
@@ -161,6 +180,7 @@ internal import Synchronization
     self.isScout = isScout
     rule = isScout ? .scout : AcceptRule(settings)
     connectionsHoldHandlers = rule.connectionsHoldHandlers
+    queueLimit = QueueLimit(settings)
     processID = Process.id
     serverName = StaticBytes(settings.serverTokens)
     var limits = RequestLimits()
@@ -182,10 +202,13 @@ internal import Synchronization
     // A scout may take what waits when the server stops.
     let capacity = max(1, settings.maxConnections)
     epoll = try Epoll()
+    idleEpoll = rule.sleepsApart ? try Epoll() : nil
     wakeup = try EventFD()
     nowUs = Clock.monotonicMicroseconds()
     nowMs = nowUs / 1000
     censusDueMs = nowMs
+    calmMs = nowMs
+    calmBeforeMs = nowMs
     table = ConnectionTable(capacity: capacity)
     timers = TimerWheel(table: table, nowMs: nowMs)
     returned = IndexQueue(capacity: capacity)
@@ -216,9 +239,9 @@ internal import Synchronization
   ///   back when the last reference to it goes.
   public func run() -> Outcome {
     do {
-      try epoll.add(wakeup.number, .readable, token: Token.wakeup)
-      try epoll.add(control.socket.number, [.readable], token: Token.control)
-      if stopSignal >= 0 { try epoll.add(stopSignal, .readable, token: Token.stopSignal) }
+      try watch(wakeup.number, token: Token.wakeup)
+      try watch(control.socket.number, token: Token.control)
+      if stopSignal >= 0 { try watch(stopSignal, token: Token.stopSignal) }
       listen()
       try startThreads()
       if application.isLoaded { slot.setLoaded() }
@@ -250,6 +273,18 @@ internal import Synchronization
     /// channel and the access log (-1 for none) are the caller's now; the listening sockets are
     /// open.
     case servedEnough(control: Int32, accessLog: Int32)
+  }
+
+  /// Waits for what concerns the whole process, wherever that sleeps.
+  private func watch(_ number: Int32, token: UInt64) throws(SystemCallError) {
+    try epoll.add(number, .readable, token: token)
+    try idleEpoll?.add(number, .readable, token: token)
+  }
+
+  /// Ends ``watch(_:token:)``.
+  func unwatch(_ number: Int32) {
+    epoll.remove(number)
+    idleEpoll?.remove(number)
   }
 
   /// What the process exits with where its start failed: want of descriptors, memory or threads is
@@ -299,10 +334,23 @@ struct IndexQueue {
 
   init(capacity: Int) { items = Array(repeating: -1, count: capacity) }
 
+  /// The oldest, or -1.
+  var oldest: Int32 { count > 0 ? items[first] : -1 }
+
   /// Adds `index`; a connection stands in a queue at most once, so there is always room.
-  mutating func push(_ index: Int32) {
+  mutating func push(_ index: Int32) { insert(index) { _ in false } }
+
+  /// Adds `index` before those at the end that `isYounger` holds for: one step for each of these.
+  mutating func insert(_ index: Int32, isYounger: (Int32) -> Bool) {
     precondition(count < items.count)
-    items[(first + count) % items.count] = index
+    var place = count
+    while place > 0 {
+      let other = items[(first + place - 1) % items.count]
+      guard isYounger(other) else { break }
+      items[(first + place) % items.count] = other
+      place -= 1
+    }
+    items[(first + place) % items.count] = index
     count += 1
   }
 

@@ -37,6 +37,10 @@ extension Supervisor {
     reaped = []
     for action in policy.decide(tick) { obey(action, mold, nowMs: nowMs) }
     guard isDue else { return }
+    shedNotice.look(at: workers, nowMs: nowMs)
+    if let line = shedNotice.due(limitMs: settings.queueTimeoutMs, nowMs: nowMs) {
+      ErrorLog.write(.warn, line)
+    }
     nextDecisionMs = policy.nextDecisionMs(nowMs: nowMs)
     scoreboard.facts.memory = memory.status(binding: policy.binding)
   }

@@ -101,6 +101,7 @@ public final class Supervisor {
   let usableCores = UsableCPUs.count
   var outOfMemoryKills: Int?
   var nextWatchMs: Int64 = 0
+  var shedNotice = ShedNotice()
 
   /// Everything that start made; see ``start(settings:settingsNumber:extensionPath:)``.
   init(

@@ -32,6 +32,8 @@ final class WorkerHandle {
   var glance: ProcessGlance?
   /// CPU time it had used at the last look, for ``CPUMeter``.
   var cpuMs: Int64 = 0
+  /// Requests it had turned away at the last look.
+  var shedSeen: Int64 = 0
   /// It was forked to become a mold.
   var isScout = false
   /// It has served enough for that, and is on its way.

@@ -44,9 +44,11 @@ def begin(running, stack):
 # Who holds what.
 
 
-def test_prefork_serves_one_connection_at_a_time(server):
+def test_prefork_serves_one_connection_at_a_time_under_apaches_policy(server):
     """Keep-alive included: the second client waits until the first one goes."""
-    running = one_worker(server, "prefork")
+    running = server(
+        "responding:application", "--mpm", "prefork", "--policy", "apache", "--start-servers", 1,
+        "--max-request-workers", 1)
     with contextlib.ExitStack() as stack:
         (first,) = hold(running, stack, 1)
         second = begin(running, stack)
@@ -55,6 +57,19 @@ def test_prefork_serves_one_connection_at_a_time(server):
         assert second.has_nothing_to_read()
         first.close()
         assert second.read_response().status == 200
+
+
+def test_prefork_lets_the_next_in_when_a_response_is_over(server):
+    """Two clients that both go on have their turns."""
+    running = one_worker(server, "prefork")
+    with contextlib.ExitStack() as stack:
+        (first,) = hold(running, stack, 1)
+        second = begin(running, stack)
+        # Whether anybody waits is looked up once in a millisecond.
+        while not first.request(target=PID).says_close:
+            assert second.has_nothing_to_read(0.01)
+        first.close()
+        assert second.read_response().keeps_alive
 
 
 def test_prefork_has_one_thread(server):

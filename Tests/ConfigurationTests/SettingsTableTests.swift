@@ -72,6 +72,7 @@ import Testing
     (settings.limitRequestLine, settings.limitRequestFieldSize) = (100, 101)
     (settings.limitRequestFields, settings.limitRequestBody) = (12, 13)
     (settings.bodyMemoryBytes, settings.temporaryDirectory) = (4097, "/var/tmp")
+    settings.queueTimeoutMs = 7
     (settings.timeoutMs, settings.gracefulTimeoutMs, settings.startupTimeoutMs) = (1, 2, 1003)
     (settings.keepAliveMs, settings.maxKeepAliveRequests) = (0, 0)
     (settings.headTimeoutMs, settings.headTimeoutMaxMs, settings.headMinRate) = (5, 6000, 7)

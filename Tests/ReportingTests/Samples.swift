@@ -107,6 +107,7 @@ enum Samples {
     status.cpuMs = number
     status.totals = ServerStatus.Totals(requests: number, bytes: number, durationMs: number)
     status.forks = number
+    status.shed = number
     for slot in [0, 2] {
       status.slots[slot]?.generation = Int(number)
       status.slots[slot]?.ageMs = number

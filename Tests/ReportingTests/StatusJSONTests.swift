@@ -17,8 +17,8 @@ import Testing
         "busy_handlers", "bytes_per_request", "bytes_per_second", "connections", "cpu_ms",
         "cpu_percent", "deaths", "fork_asked_us", "fork_us", "forks", "format", "generation",
         "graceful_handlers", "idle_handlers", "load", "memory", "mpm", "ms_per_request",
-        "now_seconds", "policy",
-        "requests_per_second", "scoreboard", "serving_since_seconds", "slots", "software",
+        "now_seconds", "policy", "requests_per_second", "scoreboard", "serving_since_seconds",
+        "shed", "slots", "software",
         "started_seconds", "stopping_workers", "supervisor_pid", "threads_per_worker",
         "threads_per_worker_most", "title", "totals", "uptime_seconds", "workers", "workers_most",
       ])
@@ -27,7 +27,7 @@ import Testing
       workers[0].keys.sorted() == [
         "accepting", "age_ms", "connections", "cpu_ms", "generation", "growth_bytes",
         "growth_bytes_per_request", "handler_count", "handlers", "memory_bytes", "phase", "pid",
-        "slot", "totals",
+        "shed", "slot", "totals",
       ])
     let handlers = try #require(workers[0]["handlers"] as? [[String: Any]])
     #expect(

@@ -61,15 +61,25 @@ import Testing
       slot.line(0).requestBegan(ms: 1, connectionRequests: 1)
       slot.line(0).requestEnded(bytes: 200, durationUs: 2500)
       slot.line(1).count(bytes: 50, durationUs: 500)
+      // The others of that line leave it alone.
+      slot.setForkBegan(us: 1)
+      slot.setReady(us: 2)
+      slot.setCensus(keepAlive: 3, reading: 4, writing: 5, closing: 6)
+      slot.countShed(waitedMs: 1500)
+      slot.countShed(waitedMs: 1200)
     }
     let before = board.status()
     #expect(before.totals == ServerStatus.Totals(requests: 4, bytes: 500, durationMs: 6))
     #expect(before.cpuMs == 60)
+    #expect(before.shed == 4)
+    #expect(before.slots[1]?.shed == 2)
+    #expect(board[0].shedWaitedMs == 1200)
     board.facts.inherit(from: board[0])
     board[0].clear(generation: 0, phase: .open)
     let after = board.status()
     #expect(after.totals == before.totals)
     #expect(after.cpuMs == before.cpuMs)
+    #expect(after.shed == before.shed)
     #expect(after.slots[0] == nil)
   }
 

@@ -9,11 +9,11 @@ import Testing
 
   private func rule(
     _ model: ApacheSettings.MPM, threads: Int = 4, capacity: Int = 100, lifetime: Int = .max,
-    isShared: Bool = true, gate: AcceptGate? = nil
+    isShared: Bool = true, gate: AcceptGate? = nil, makesRoom: Bool = true
   ) -> AcceptRule {
     AcceptRule(
       model: model, threads: threads, capacity: capacity, lifetimeConnections: lifetime,
-      isShared: isShared, gate: gate)
+      isShared: isShared, gate: gate, makesRoom: makesRoom)
   }
 
   private func gate(threads: Int) -> AcceptGate {
@@ -155,7 +155,60 @@ import Testing
     #expect(rule.isSpent(Load(connections: 1, taken: 10)) == (model != .prefork))
   }
 
+  // MARK: those who wait in the backlog
+
+  private func probes(
+    _ rule: AcceptRule, timeoutMs: Int64 = 1000, stuckForMs: Int64 = 250, probeWaits: Bool = false,
+    taken: Int = 0
+  ) -> Int {
+    rule.probeShare(
+      limit: QueueLimit(timeoutMs: timeoutMs), stuckForMs: stuckForMs, probeWaits: probeWaits,
+      Load(connections: 50, taken: taken))
+  }
+
+  @Test(arguments: [(0, 0), (249, 0), (250, 1), (251, 1)] as [(Int64, Int)])
+  func aStuckWorkerTakesOneForItsAge(stuckForMs: Int64, share: Int) {
+    #expect(probes(rule(.event), stuckForMs: stuckForMs) == share)
+  }
+
+  @Test func aStuckWorkerHoardsNobody() {
+    #expect(probes(rule(.event), probeWaits: true) == 0)
+    #expect(probes(rule(.event, lifetime: 10), taken: 9) == 1)
+    #expect(probes(rule(.event, lifetime: 10), taken: 10) == 0)
+  }
+
+  @Test func onlyWhoEnforcesALimitTakesForTheAge() {
+    #expect(probes(rule(.event), timeoutMs: 0) == 0)
+    // Who is alone takes all of them; where connections hold handlers none may be taken.
+    #expect(probes(rule(.event, isShared: false)) == 0)
+    #expect(probes(rule(.event, gate: gate(threads: 4))) == 0)
+    #expect(probes(rule(.worker)) == 0)
+    #expect(probes(rule(.prefork)) == 0)
+  }
+
+  @Test(arguments: [ApacheSettings.MPM.prefork, .worker])
+  func handlersAreHeldForeverOnlyAsInApache(model: ApacheSettings.MPM) {
+    for isShared in [true, false] {
+      #expect(rule(model, isShared: isShared).sendsClientsElsewhere)
+      #expect(!rule(model, isShared: isShared, makesRoom: false).sendsClientsElsewhere)
+    }
+    #expect(rule(model).closesIdleConnections)
+    #expect(!rule(model, makesRoom: false).closesIdleConnections)
+  }
+
+  @Test func eventSendsClientsElsewhereWhereThereIsSuchAPlace() {
+    #expect(rule(.event, isShared: true).sendsClientsElsewhere)
+    #expect(!rule(.event, isShared: false).sendsClientsElsewhere)
+  }
+
   // MARK: wake-ups
+
+  @Test func onlyWhoHoldsOneConnectionSleepsApart() {
+    #expect(rule(.prefork).sleepsApart)
+    #expect(rule(.worker, threads: 1).sleepsApart)
+    #expect(!rule(.worker, threads: 2).sleepsApart)
+    #expect(!rule(.event, threads: 1, capacity: 1).sleepsApart)
+  }
 
   @Test func nobodyIsWokenAloneWhoMayNotAccept() {
     for model in [ApacheSettings.MPM.prefork, .worker] {

@@ -56,4 +56,16 @@ import Testing
     queue.push(4)
     #expect([queue.pop(), queue.pop(), queue.pop(), queue.pop()] == [2, 3, 4, -1])
   }
+
+  @Test func keepsTheOldestInFrontAroundItsEnd() {
+    var queue = IndexQueue(capacity: 4)
+    #expect(queue.oldest == -1)
+    for index in [7, 7, 7] as [Int32] {
+      queue.push(index)
+      #expect(queue.pop() == 7)
+    }
+    for index in [20, 10, 40, 30] as [Int32] { queue.insert(index) { $0 > index } }
+    #expect(queue.oldest == 10)
+    #expect([queue.pop(), queue.pop(), queue.pop(), queue.pop()] == [10, 20, 30, 40])
+  }
 }
