@@ -119,7 +119,7 @@ struct AcceptRule: Equatable {
   /// Whether connections that are about to need a handler count like those that have one. A handler
   /// that is free between two requests of a busy connection is none for another: who has it to
   /// spare should take the newcomer.
-  var heedsClaims: Bool { sendsClientsElsewhere && gate == nil }
+  var heedsClaims: Bool { model == .event && isShared && gate == nil }
 
   /// Connections that may be taken now for one announcement. With several workers one at a time, so
   /// that each takes what it can serve; the listener stays readable for the others.
