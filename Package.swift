@@ -47,12 +47,15 @@ let package = Package(
     // Assemblies.
     room(
       "Supervision",
-      ["Control", "Scoreboard", "Configuration", "ProcessPolicy", "Reporting", "Platform"]),
+      [
+        "Server", "Control", "Scoreboard", "Configuration", "ProcessPolicy", "Reporting",
+        "Platform",
+      ]),
     room("Gateway", ["Server", "Configuration", "HTTP1", "Platform", "Bytes", "CPython"]),
     room(
       "Server",
       [
-        "StaticFiles", "AccessLog", "Configuration", "ProcessPolicy", "HTTP1", "Control",
+        "StaticFiles", "AccessLog", "Configuration", "ProcessPolicy", "Frames", "HTTP1", "Control",
         "Scoreboard", "Reporting", "Platform", "Bytes",
       ]),
     room("StaticFiles", ["HTTP1", "Platform", "Bytes"]),
@@ -62,6 +65,7 @@ let package = Package(
     room("Reporting", ["ProcessPolicy", "Bytes"]),
     room("Configuration", ["AccessLog", "ProcessPolicy", "Bytes"]),
     room("HTTP1", ["Bytes"]),
+    room("Frames", ["HTTP1", "Bytes"]),
     room("Bytes"),
     // Edges.
     room("Control", ["Platform", "Bytes"]),
@@ -75,6 +79,7 @@ let package = Package(
       swiftSettings: house),
     tests("Bytes", ["Bytes"]),
     tests("HTTP1", ["HTTP1", "Bytes"]),
+    tests("Frames", ["Frames", "HTTP1", "Bytes"]),
     tests("Configuration", ["Configuration", "ProcessPolicy"]),
     tests("Reporting", ["Reporting", "ProcessPolicy", "Bytes"]),
     tests("ProcessPolicy", ["ProcessPolicy"]),

@@ -69,6 +69,7 @@
   /// Counts `size` bytes as written and gives their place, which the caller fills completely.
   ///
   /// - Returns: nil where they do not fit; ``overflowed`` is set then.
+  @usableFromInline
   mutating func reserve(_ size: Int) -> UnsafeMutablePointer<UInt8>? {
     guard !overflowed, size <= capacity &- count else {
       overflowed = true

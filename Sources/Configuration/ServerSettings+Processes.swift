@@ -6,6 +6,12 @@ extension ServerSettings {
   /// those that end while their successors start.
   public static let mostProcesses = 4000
 
+  /// Whether fronts have the clients' connections.
+  public var isDaemon: Bool { mode == "daemon" }
+
+  /// Lanes between one front and one worker: requests that the worker may have in hand.
+  public var lanesPerFront: Int { isDaemon ? threadsMax : 0 }
+
   /// Whether Apache's policy decides.
   public var usesApachePolicy: Bool { policy == "apache" }
 

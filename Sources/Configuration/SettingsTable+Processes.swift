@@ -12,6 +12,17 @@ extension SettingsTable {
       reason: "It counts a worker once its application is loaded, so that slow imports do not "
         + "start more imports. Apache's rules are there to compare with, and to rely on."),
     SettingDefinition(
+      "mode", directive: "Mode",
+      .choice(\.mode, words: [SettingChoice("embedded"), SettingChoice("daemon")]), "WORD",
+      in: .processes,
+      help: "Who has the clients' connections: embedded (the workers themselves) or daemon (front "
+        + "processes without Python, which hand whole requests to the workers).",
+      reason: "Requests reach Python on the shortest way."),
+    SettingDefinition(
+      "fronts", .count(\.fronts, 1...64), "N", in: .processes,
+      help: "Front processes, with --mode daemon.",
+      reason: "One front keeps several workers busy."),
+    SettingDefinition(
       "mpm", directive: "Mpm",
       .choice(
         \.mpm, words: [SettingChoice("event"), SettingChoice("worker"), SettingChoice("prefork")]),

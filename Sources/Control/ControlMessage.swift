@@ -19,6 +19,14 @@ public enum ControlMessage: Equatable, Sendable {
   /// Logs were reopened; the new error log and access log come along as descriptors, in this
   /// order; the access log's only where there is one.
   case reopenLogs
+  // Supervisor to front or worker.
+  /// Sockets between a front and the worker with `pid` in scoreboard slot `slot` come along; the
+  /// first of them has the word `first` of that slot. At most 16 at a time.
+  case lanes(slot: Int, pid: Int32, first: Int)
+  /// To a front: the worker with `pid` gets no more requests.
+  case retire(pid: Int32)
+  /// From a front: a lane of the worker with `pid` ended, which had this word of its slot.
+  case laneEnded(slot: Int, pid: Int32, word: Int)
   // Mold or worker to supervisor.
   /// Mold: the application is about to be loaded by this version of Python.
   case loading(python: String)
@@ -70,7 +78,7 @@ extension ControlMessage {
   private enum Tag: UInt8 {
     case fork = 1
     case drain, stop, reopenLogs, loading, ready, forked, failed, retiring, filesChanged, outgrown
-    case finish, scouted, becameMold, cannotBecomeMold
+    case finish, scouted, becameMold, cannotBecomeMold, lanes, retire, laneEnded
   }
 
   /// The message as bytes: a tag, then 32-bit little-endian numbers, then UTF-8 text to the end.
@@ -81,6 +89,11 @@ extension ControlMessage {
     case .finish: Self.encode(.finish)
     case .stop: Self.encode(.stop)
     case .reopenLogs: Self.encode(.reopenLogs)
+    case .lanes(let slot, let pid, let first):
+      Self.encode(.lanes, [Int32(slot), pid, Int32(first)])
+    case .retire(let pid): Self.encode(.retire, [pid])
+    case .laneEnded(let slot, let pid, let word):
+      Self.encode(.laneEnded, [Int32(slot), pid, Int32(word)])
     case .loading(let python): Self.encode(.loading, text: python)
     case .ready: Self.encode(.ready)
     case .forked(let slot, let pid): Self.encode(.forked, [Int32(slot), pid])
@@ -112,6 +125,19 @@ extension ControlMessage {
     case .finish: self = .finish
     case .stop: self = .stop
     case .reopenLogs: self = .reopenLogs
+    case .lanes:
+      guard let slot = Self.number(&rest), slot >= 0, let pid = Self.number(&rest), pid > 0,
+        let first = Self.number(&rest), first >= 0
+      else { return nil }
+      self = .lanes(slot: Int(slot), pid: pid, first: Int(first))
+    case .laneEnded:
+      guard let slot = Self.number(&rest), slot >= 0, let pid = Self.number(&rest), pid > 0,
+        let word = Self.number(&rest), word >= 0
+      else { return nil }
+      self = .laneEnded(slot: Int(slot), pid: pid, word: Int(word))
+    case .retire:
+      guard let pid = Self.number(&rest), pid > 0 else { return nil }
+      self = .retire(pid: pid)
     case .loading: self = .loading(python: Self.text(&rest))
     case .ready: self = .ready
     case .forked:

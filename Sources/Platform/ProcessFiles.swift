@@ -52,4 +52,12 @@ public enum ProcessFiles {
     let text = SmallFile.text("/proc/sys/net/ipv4/ip_unprivileged_port_start", mostBytes: 32)
     return text.flatMap { Int($0.split(separator: "\n").first ?? "") } ?? 1024
   }
+
+  /// Closes every descriptor of this process but those in `keeping`: after a fork.
+  public static func closeOthers(keeping: [Int32]) {
+    for name in SmallFile.entries("/proc/self/fd") {
+      guard let number = Int32(name), !keeping.contains(number) else { continue }
+      SocketIO.close(number)
+    }
+  }
 }

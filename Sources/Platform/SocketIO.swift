@@ -55,6 +55,16 @@ public struct EndpointText {
     if code == 0 { read(address) }
   }
 
+  /// Takes an address that somebody else has read; a longer text than there is room for is cut.
+  public mutating func set(_ text: UnsafeBufferPointer<UInt8>, port: UInt16) {
+    self.port = port
+    unsafe withUnsafeMutableBytes(of: &storage) { place in
+      let fitting = min(text.count, place.count)
+      unsafe place.copyBytes(from: text.prefix(fitting))
+      count = UInt8(fitting)
+    }
+  }
+
   private mutating func read(_ address: sockaddr_storage) {
     var address = address
     switch Int32(address.ss_family) {
@@ -125,6 +135,33 @@ public enum SocketIO {
     }
   }
 
+  /// recvmsg(2) of at most `capacity` bytes, and of a descriptor (close-on-exec) that came with
+  /// them, which the caller owns then; more than one is a mistake, and the others are closed.
+  public static func receive(
+    _ socket: Int32, into bytes: UnsafeMutablePointer<UInt8>, capacity: Int,
+    descriptor: inout Int32
+  ) -> Transfer {
+    let got = unsafe clinux_receive_with_descriptor(socket, bytes, capacity, &descriptor)
+    if got > 0 { return .moved(got) }
+    if got == 0 { return .peerClosed }
+    return failure(Int32(-got))
+  }
+
+  /// socketpair(2) of streams, non-blocking and close-on-exec. Both ends are the caller's.
+  public static func makePair() throws(SystemCallError) -> (Int32, Int32) {
+    var numbers: [Int32] = [-1, -1]
+    let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+    guard unsafe socketpair(AF_UNIX, type, 0, &numbers) == 0 else {
+      throw SystemCallError("socketpair")
+    }
+    return (numbers[0], numbers[1])
+  }
+
+  /// close(2), unless the number is -1.
+  public static func closeIfOpen(_ number: Int32) {
+    if number >= 0 { _ = Glibc.close(number) }
+  }
+
   /// send(2); `more` tells the kernel that more follows at once (MSG_MORE).
   public static func send(
     _ socket: Int32, _ bytes: UnsafePointer<UInt8>, count: Int, more: Bool = false
@@ -135,6 +172,15 @@ public enum SocketIO {
       if sent >= 0 { return .moved(sent) }
       if errno != EINTR { return failure() }
     }
+  }
+
+  /// sendmsg(2) of bytes and a descriptor, which stays the caller's and goes with the first byte.
+  public static func send(
+    _ socket: Int32, _ bytes: UnsafePointer<UInt8>, count: Int, descriptor: Int32
+  ) -> Transfer {
+    var number = descriptor
+    let sent = unsafe clinux_send_message(socket, bytes, count, &number, 1)
+    return sent >= 0 ? .moved(sent) : failure(Int32(-sent))
   }
 
   /// sendmsg(2) of two or three runs of bytes in one call; the third may be empty.
@@ -254,11 +300,11 @@ public enum SocketIO {
     _ = Glibc.close(socket)
   }
 
-  private static func failure() -> Transfer {
-    switch errno {
+  private static func failure(_ code: Int32 = errno) -> Transfer {
+    switch code {
     case EAGAIN: return .wouldBlock
     case EPIPE, ECONNRESET, ENOTCONN, ETIMEDOUT: return .peerClosed
-    default: return .failed(errno)
+    default: return .failed(code)
     }
   }
 }

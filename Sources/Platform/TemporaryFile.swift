@@ -7,6 +7,12 @@ internal import Glibc
 public final class TemporaryFile {
   private let descriptor: FileDescriptor
 
+  /// The file's number, for calls that borrow it.
+  public var number: Int32 { descriptor.number }
+
+  /// Takes a file that another process made.
+  public init(owning number: Int32) { descriptor = FileDescriptor(owning: number) }
+
   /// Makes a file in `directory`, readable by this user only.
   public init(directory: String) throws(SystemCallError) {
     var number = unsafe Glibc.open(directory, clinux_o_tmpfile() | O_RDWR | O_CLOEXEC, 0o600)

@@ -34,7 +34,7 @@ extension Scoreboard {
     for index in 0..<slots {
       let slot = self[index]
       let worker = slot.worker(number: index, nowMs: nowMs)
-      status.slots.append(worker?.worker)
+      if workerSlots.contains(index) { status.slots.append(worker?.worker) }
       guard let worker else { continue }
       status.cpuMs &+= worker.worker.cpuMs
       status.shed &+= worker.worker.shed

@@ -6,6 +6,8 @@ internal import ProcessPolicy
 ///     line 0         written by the supervisor: generation, phase, memory
 ///     line 1, 2      written by the worker: what it is, its connections
 ///     4 lines each   written by handler threads: ``HandlerLine``, one more than there are handlers
+///     2 lines each   for eight lanes: which request the worker began on each, and on which the front
+///                    does not wait for any more
 ///
 /// The last handler line belongs to the monitor thread, which answers what needs no application
 /// while every handler is busy. A worker that dies leaves its last words; the supervisor counts
@@ -70,25 +72,29 @@ internal import ProcessPolicy
   private let base: UnsafeMutableRawPointer
   /// Handler threads this slot has lines for.
   public let threads: Int
+  /// Lanes this slot has words for.
+  public let lanes: Int
 
   /// The slot whose first line is at `base`, zeroed or written by another view.
-  init(base: UnsafeMutableRawPointer, threads: Int) {
+  init(base: UnsafeMutableRawPointer, threads: Int, lanes: Int) {
     unsafe self.base = base
     self.threads = threads
+    self.lanes = lanes
   }
 
   /// Bytes of a slot.
-  static func bytes(threads: Int) -> Int {
-    (headerLines + (threads + 1) * HandlerLine.lines) * SharedLine.bytes
+  static func bytes(threads: Int, lanes: Int) -> Int {
+    let laneLines = (lanes + SharedLine.fields - 1) / SharedLine.fields * 2
+    return (headerLines + (threads + 1) * HandlerLine.lines + laneLines) * SharedLine.bytes
   }
 
   /// A slot in memory of its own, never freed, with all threads started: for tests and tools that
   /// have no supervisor.
-  public static func detached(threads: Int) -> WorkerSlot {
-    let bytes = bytes(threads: threads)
+  public static func detached(threads: Int, lanes: Int = 0) -> WorkerSlot {
+    let bytes = bytes(threads: threads, lanes: lanes)
     let base = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: SharedLine.bytes)
     unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
-    let slot = unsafe WorkerSlot(base: base, threads: threads)
+    let slot = unsafe WorkerSlot(base: base, threads: threads, lanes: lanes)
     slot.setStartedThreads(threads)
     return slot
   }
@@ -106,6 +112,44 @@ internal import ProcessPolicy
     precondition(index >= 0 && index <= threads)
     let offset = (Self.headerLines &+ index &* HandlerLine.lines) &* SharedLine.bytes
     return unsafe HandlerLine(at: base + offset)
+  }
+
+  // MARK: lanes
+  //
+  // Requests have numbers that are never used again, so these words are not cleared: they tell what
+  // a worker had begun also after it died.
+
+  @inline(__always)
+  private func laneLine(_ lane: Int, _ which: Int) -> SharedLine {
+    precondition(lane >= 0 && lane < lanes)
+    let line =
+      Self.headerLines &+ (threads &+ 1) &* HandlerLine.lines
+      &+ lane / SharedLine.fields &* 2 &+ which
+    return unsafe SharedLine(at: base + line &* SharedLine.bytes)
+  }
+
+  /// The worker begins with a request, which must not be given to another one then; 0: it is done
+  /// with it. Allocates: never.
+  @inline(__always)
+  public func setBegun(_ request: UInt64, lane: Int) {
+    laneLine(lane, 0)[lane % SharedLine.fields] = Int64(bitPattern: request)
+  }
+
+  /// The request that the worker has begun on a lane and not done with; 0 for none. A handler may be
+  /// busy for some time after its response, in the application's `close()`. Allocates: never.
+  public func begunRequest(lane: Int) -> UInt64 {
+    UInt64(bitPattern: laneLine(lane, 0)[lane % SharedLine.fields])
+  }
+
+  /// The front does not wait for the response to a request any more. Allocates: never.
+  public func setAbandoned(_ request: UInt64, lane: Int) {
+    laneLine(lane, 1)[lane % SharedLine.fields] = Int64(bitPattern: request)
+  }
+
+  /// The request on a lane whose response nobody waits for. Allocates: never.
+  @inline(__always)
+  public func abandonedRequest(lane: Int) -> UInt64 {
+    UInt64(bitPattern: laneLine(lane, 1)[lane % SharedLine.fields])
   }
 
   // MARK: written by the worker

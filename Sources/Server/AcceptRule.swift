@@ -62,6 +62,11 @@ struct AcceptRule: Equatable {
   /// Whether those who hold a handler make room for others, where httpd lets others wait.
   let makesRoom: Bool
 
+  /// Whether requests are handed on instead of answered here.
+  private(set) var isFront = false
+  /// Whether requests come from a front, which sends no more than there are handlers.
+  private(set) var isBehindFront = false
+
   /// Connections taken for one announcement where nobody else would take them.
   private static let largestShare = 64
 
@@ -85,8 +90,16 @@ struct AcceptRule: Equatable {
 
   /// The rule of a scout: one thread, so that it can be forked from afterwards. Nobody could
   /// relieve that thread, so it takes one connection at a time, and each for one request only: then
-  /// none waits behind another, and all clients have a part in what it sees.
-  static let scout = AcceptRule(model: .prefork, threads: 1, capacity: 1, endsConnections: true)
+  /// none waits behind another, and all clients have a part in what it sees. A front gives it one
+  /// request at a time.
+  static func scout(_ settings: ServerSettings) -> AcceptRule {
+    guard settings.isDaemon else {
+      return AcceptRule(model: .prefork, threads: 1, capacity: 1, endsConnections: true)
+    }
+    var rule = AcceptRule(model: .event, threads: 1, capacity: max(1, settings.fronts))
+    rule.isBehindFront = true
+    return rule
+  }
 
   /// The rule that `settings` ask for.
   init(_ settings: ServerSettings) {
@@ -96,13 +109,22 @@ struct AcceptRule: Equatable {
       gate = AcceptGate((try? apache.corrected().settings) ?? apache)
     }
     self.init(
-      model: settings.processModel, threads: settings.threadsMin,
+      model: settings.isDaemon ? .event : settings.processModel, threads: settings.threadsMin,
       mostThreads: settings.threadsMax,
       capacity: max(1, settings.maxConnections),
       lifetimeConnections: settings.maxConnectionsPerChild > 0
         ? settings.maxConnectionsPerChild : .max,
       isShared: settings.mayHaveSeveralWorkers, gate: gate,
       makesRoom: !settings.usesApachePolicy)
+    isBehindFront = settings.isDaemon
+  }
+
+  /// The rule of a front: it has no handlers that could be busy, and takes what comes.
+  static func front(_ settings: ServerSettings) -> AcceptRule {
+    var rule = AcceptRule(
+      model: .event, threads: 0, capacity: max(1, settings.maxConnections), isShared: false)
+    rule.isFront = true
+    return rule
   }
 
   /// Whether the worker should listen.
@@ -110,7 +132,7 @@ struct AcceptRule: Equatable {
     guard load.taken < lifetimeConnections else { return false }
     guard model == .event else { return load.connections < mostConnections }
     // A full table makes room by closing what is idle, and is no reason to leave.
-    guard load.freeHandlers > 0, load.claims < load.handlers else { return false }
+    guard isFront || (load.freeHandlers > 0 && load.claims < load.handlers) else { return false }
     return gate?.isOpen(
       idleThreads: load.freeHandlers, connections: load.connections, lingering: load.lingering,
       isClosed: load.gateIsClosed) ?? true
@@ -181,7 +203,9 @@ struct AcceptRule: Equatable {
   var connectionsHoldHandlers: Bool { model != .event }
 
   /// Whether a second thread watches the one that polls: not where there is nobody to relieve it.
-  var needsMonitor: Bool { model != .prefork }
+  var needsMonitor: Bool {
+    isBehindFront ? handlers > 1 : model != .prefork && !isFront
+  }
 
   /// Whether responses end their connections while others wait for a handler: a connection stays
   /// with its worker, and its client comes back behind those that wait, to whoever is free then.

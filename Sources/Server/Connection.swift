@@ -61,6 +61,10 @@ enum Phase: UInt8 {
   var isUnixSocket = false
   /// Its first request may have waited in the kernel; how long is to be asked there.
   var mayBeOld = false
+  /// The socket leads to a front instead of a client, and carries frames (WorkerServer+Lanes).
+  var isLane = false
+  /// In a front: the lane that the request is on; -1 while it is on none.
+  var lane: Int32 = -1
   /// The scoreboard's line that the connection holds, under the MPMs where it holds a handler.
   var line: UInt16 = 0
 
@@ -84,7 +88,12 @@ enum Phase: UInt8 {
   /// When the first byte of the request arrived; microseconds since 1970; 0 without an access log.
   var requestBeganUs: Int64 = 0
 
+  /// In a front: when the request was whole; CLOCK_MONOTONIC, microseconds.
+  var queuedUs: Int64 = 0
+
   var upload: Unmanaged<Upload>?
+  /// On a lane: the file with the body of the request that comes; -1 without one.
+  var bodyFile: Int32 = -1
   var tail: Unmanaged<ResponseTail>?
 
   var peer = EndpointText()

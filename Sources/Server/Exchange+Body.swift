@@ -12,6 +12,8 @@ internal import Scoreboard
   case memory(UnsafePointer<UInt8>, count: Int)
   /// Whole, collected before the application was called.
   case collected(Upload)
+  /// Whole, collected by a front.
+  case received(ReceivedBody)
   /// Still on its way; the application waits for it (after `Expect: 100-continue`).
   case live(LiveBody)
 }
@@ -67,6 +69,10 @@ extension Exchange {
       return take
     case .collected(let upload):
       let count = unsafe upload.read(into: buffer)
+      guard count >= 0 else { throw .failed }
+      return count
+    case .received(let received):
+      let count = unsafe received.read(into: buffer)
       guard count >= 0 else { throw .failed }
       return count
     case .live(let live):

@@ -59,6 +59,7 @@ extension Exchange {
 
   /// Completes the head. `length`: bytes of the body where they are known, else -1.
   func completeHead(length: Int64) {
+    guard !isLane else { return completeFrame(length: length) }
     var keeps = unsafe server.mayKeepAlive(self) && bodyIsConsumed
     let forbidsBody = status < 200 || status == 204 || status == 304
     if forbidsBody {

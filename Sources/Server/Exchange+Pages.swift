@@ -66,7 +66,9 @@ extension Exchange {
     writer.append("Content-Type: text/html; charset=utf-8\r\n")
     declaredLength = Int64(ErrorPage.length(status: status))
     completeHead(length: declaredLength)
-    if framing == .length {
+    let sendsPage = framing == .length || framing == .frames
+    if isLane { beginFrame(sendsPage ? Int(declaredLength) : 0, isLast: true) }
+    if sendsPage {
       ErrorPage.append(status: status, into: &writer)
       bodyBytesSent = declaredLength
     }

@@ -23,6 +23,7 @@ extension Exchange {
   /// Does not wait.
   public func send(_ bytes: UnsafeRawBufferPointer) -> SendOutcome {
     precondition(status > 0 && !isOver)
+    if isLane && isAbandoned { isBroken = true }
     guard !isBroken else { return .clientLeft }
     guard bytes.count > 0 else { return .sent }
     // A response that makes progress is not stuck.
@@ -30,6 +31,7 @@ extension Exchange {
     if headIsSent { beginBlock() } else { completeHead(length: -1) }
     let block = unsafe accept(bytes)
     var last = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    if framing == .frames && block.count > 0 { beginFrame(block.count, isLast: false) }
     if framing == .chunked && block.count > 0 {
       writer.append(hex: UInt64(block.count))
       writer.append("\r\n")
@@ -47,10 +49,7 @@ extension Exchange {
   public func waitUntilSent() -> SendOutcome {
     while true {
       line.requestWaitsForClient()
-      guard
-        unsafe SocketIO.wait(
-          connection.pointee.socket, toWrite: true, timeoutMs: server.settings.writeTimeoutMs)
-      else {
+      guard waitUntilWritable() else {
         isBroken = true
         return .clientLeft
       }
@@ -58,6 +57,19 @@ extension Exchange {
       let outcome = pushPending()
       if outcome != .wouldBlock { return outcome }
     }
+  }
+
+  private func waitUntilWritable() -> Bool {
+    let socket = unsafe connection.pointee.socket
+    guard isLane else {
+      return unsafe SocketIO.wait(
+        socket, toWrite: true, timeoutMs: server.settings.writeTimeoutMs)
+    }
+    // The front has the time limits of its client, and says when it is gone.
+    while !isAbandoned {
+      if SocketIO.wait(socket, toWrite: true, timeoutMs: Self.abandonLookMs) { return true }
+    }
+    return false
   }
 
   /// Counts `bytes` against the declared length; what is over it, or not wanted, is cut off.
@@ -130,6 +142,7 @@ extension Exchange {
     if headIsSent { beginBlock() } else { completeHead(length: Int64(bytes.count)) }
     let block = unsafe accept(bytes)
     var last = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    if isLane { beginFrame(block.count, isLast: true) }
     if framing == .chunked {
       if block.count > 0 {
         writer.append(hex: UInt64(block.count))
@@ -157,6 +170,7 @@ extension Exchange {
       return
     }
     if headIsSent { beginBlock() } else { completeHead(length: 0) }
+    if isLane { beginFrame(0, isLast: true) }
     unsafe conclude(
       transmit(
         UnsafeRawBufferPointer(start: nil, count: 0),
@@ -170,6 +184,7 @@ extension Exchange {
     precondition(status > 0 && !isOver && !headIsSent)
     completeHead(length: Int64(bytes.count))
     let block = unsafe accept(bytes)
+    if isLane { beginFrame(block.count, isLast: true) }
     unsafe conclude(
       transmit(block, UnsafeRawBufferPointer(start: nil, count: 0)), owner: nil)
   }
@@ -180,12 +195,18 @@ extension Exchange {
   public func finish(file: Int32, offset: Int64, count: Int64) -> Bool {
     precondition(status > 0 && !isOver && !headIsSent)
     completeHead(length: count)
-    guard framing == .length else {  // HEAD, 204, 304
+    guard framing == .length || framing == .frames else {  // HEAD, 204, 304
       bodyBytesSent = count
+      if isLane { beginFrame(0, isLast: true) }
       unsafe conclude(pushHead(), owner: nil)
       return true
     }
     let wanted = min(count, declaredLength)
+    if isLane {
+      // A file that is longer than a frame can say goes block by block, like everything else.
+      guard wanted <= Int64(UInt32.max) else { return false }
+      beginFrame(Int(wanted), isLast: true)
+    }
     overran = count > declaredLength
     var sent: Int64 = 0
     pendingFirst = 0
@@ -233,7 +254,10 @@ extension Exchange {
   /// `status`. After it: closes the connection without a valid end.
   public func abort(_ status: Int) {
     guard !isOver else { return }
-    if headIsSent || isBroken {
+    if isLane && headIsSent && !isBroken && sendsAbort() {
+      // The lane goes on; the front tears its client's connection down.
+      isOver = true
+    } else if headIsSent || isBroken {
       isBroken = true
       isOver = true
     } else {

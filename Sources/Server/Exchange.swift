@@ -1,6 +1,7 @@
 // Exchange: one request and its response, as an application sees them. Assembly.
 internal import AccessLog
 internal import Bytes
+internal import Frames
 public import HTTP1
 internal import Platform
 internal import Scoreboard
@@ -109,6 +110,10 @@ public enum SendOutcome {
   var hasSuccessor: Bool { unsafe isFollowed || SocketIO.isReadable(connection.pointee.socket) }
   /// Who answers, for the access log.
   var handler = AccessHandler.none
+  /// Whether the request came from a front, so that the response goes out in frames.
+  var isLane: Bool { unsafe connection.pointee.isLane }
+  /// The word of the scoreboard by which the front says that nobody waits for the response.
+  var lane = 0
   /// Bytes of body that were received, for the access log.
   private var bytesReceived: Int64 {
     if case .live(let live) = body { return live.received }
@@ -142,6 +147,8 @@ public enum SendOutcome {
     case chunked
     /// By the end of the connection.
     case close
+    /// By a mark in a frame: the response goes to a front.
+    case frames
   }
 
   /// Starts on the request in `parser` with its head at `bytes`.
@@ -153,6 +160,29 @@ public enum SendOutcome {
     head = unsafe owner.parser.head
     unsafe fields = unsafe owner.parser.fields
     begin()
+  }
+
+  /// Starts on a request that a front has sent.
+  func open(
+    _ connection: UnsafeMutablePointer<Connection>, _ request: ReceivedRequest,
+    fields: UnsafeMutableBufferPointer<Field>
+  ) {
+    unsafe self.connection = unsafe connection
+    unsafe headBytes = unsafe request.headBytes.baseAddress ?? UnsafePointer(owner.input)
+    head = request.head
+    unsafe self.fields = unsafe UnsafeBufferPointer(
+      rebasing: UnsafeBufferPointer(fields)[..<head.fieldCount])
+    begin()
+    requestID = request.frame.requestID
+    lane = Int(request.frame.lane)
+    bodyLength = request.frame.bodyLength
+    if request.frame.hasBodyFile {
+      body = unsafe .received(
+        ReceivedBody(owning: connection.pointee.bodyFile, count: bodyLength))
+      unsafe connection.pointee.bodyFile = -1
+    } else if let start = unsafe request.body.baseAddress, bodyLength > 0 {
+      body = unsafe .memory(start, count: request.body.count)
+    }
   }
 
   /// Starts on a request that could not be parsed or was too slow: no head, and no next request.
@@ -188,6 +218,7 @@ public enum SendOutcome {
 
   func resetResponse() {
     writer.truncate(to: 0)
+    if isLane { leaveRoomForFrame() }
     status = 0
     headIsSent = false
     declaredLength = -1

@@ -2,6 +2,7 @@
 internal import Bytes
 internal import HTTP1
 internal import Platform
+internal import Scoreboard
 
 /// One thread of the worker process: a handler (it may run the application) or the monitor.
 @safe final class HandlerThread {
@@ -25,6 +26,8 @@ internal import Platform
   var parser: RequestHeadParser
   /// Field lines of a static response, before its status line is known.
   var staticFields: ByteWriter
+  /// The fields of a request that came in a frame; nothing where no front is.
+  let frameFields: UnsafeMutableBufferPointer<Field>
   let parker = Parker()
   /// Set by whoever unparks the thread, under the server's lock.
   var mayPoll = false
@@ -37,6 +40,7 @@ internal import Platform
   private var serverLineSecond: Int64 = -1
 
   init(index: Int, isMonitor: Bool, limits: RequestLimits, server: WorkerServer) {
+    unsafe frameFields = .allocate(capacity: server.slot.lanes > 0 ? limits.fieldCount : 0)
     self.index = index
     self.isMonitor = isMonitor
     unsafe input = .allocate(capacity: inputCapacity)

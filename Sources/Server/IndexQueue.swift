@@ -44,6 +44,14 @@
     count += 1
   }
 
+  /// Adds `index` before all others.
+  mutating func pushFirst(_ index: Int32) {
+    precondition(count < capacity)
+    first = (first + capacity - 1) % capacity
+    unsafe place(0).initialize(to: index)
+    count += 1
+  }
+
   /// Takes the oldest, or -1.
   mutating func pop() -> Int32 {
     guard count > 0 else { return -1 }

@@ -1,5 +1,6 @@
 // ResponseTail: what the socket did not take at once, sent later without a handler thread.
 // Assembly.
+internal import Bytes
 internal import Platform
 
 /// The rest of one response: bytes of the head, then a body (memory or a file), then an end.
@@ -8,6 +9,8 @@ internal import Platform
   enum Progress {
     case done
     case blocked
+    /// Everything is sent that is here, and more will come.
+    case starved
     /// The turn's share is used up; the socket may take more.
     case yielded
     case clientLeft
@@ -16,9 +19,7 @@ internal import Platform
   /// Bytes one connection may send per turn before others get theirs.
   private static let shareBytes = 1 << 20
 
-  private var first: UnsafeMutablePointer<UInt8>?
-  private var firstCount = 0
-  private var firstSent = 0
+  private var first = PendingBytes()
   private var body: UnsafeRawPointer?
   private var bodyCount = 0
   /// The object that keeps `body` alive; given back to the application when the tail is done.
@@ -30,7 +31,12 @@ internal import Platform
   private var last = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
   private var lastSent = 0
   /// Whether the connection goes on after the response.
-  let keepsAlive: Bool
+  private(set) var keepsAlive: Bool
+  /// Whether more of the body will come.
+  private var isOpen = false
+  private var framing = Exchange.Framing.length
+  /// Bytes of the body that the head has promised and that did not come yet; -1 without a promise.
+  private var promised: Int64 = -1
   /// What the access log needs when the response is complete.
   var record: LoggedRequest?
   /// Bytes sent from this tail.
@@ -40,20 +46,59 @@ internal import Platform
 
   init(keepsAlive: Bool) { self.keepsAlive = keepsAlive }
 
-  deinit { unsafe first?.deallocate() }
+  deinit { first.removeAll() }
+
+  // MARK: a body that comes part by part
+
+  /// The body comes part by part; `promised` bytes of it, or -1.
+  func beginStream(framing: Exchange.Framing, promised: Int64) {
+    isOpen = true
+    self.framing = framing
+    self.promised = promised
+  }
+
+  /// Bytes that wait to be sent.
+  var pendingBytes: Int { first.count }
+
+  /// More of the body; copied. What is over the promised length, or not wanted, is cut off.
+  func append(body bytes: UnsafeRawBufferPointer) {
+    var count = bytes.count
+    if promised >= 0 {
+      count = Int(min(promised, Int64(count)))
+      promised -= Int64(count)
+    }
+    guard count > 0, framing != .none else { return }
+    bodyBytesSent += Int64(count)
+    let block = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<count])
+    guard framing == .chunked else {
+      return unsafe first.append(block.assumingMemoryBound(to: UInt8.self))
+    }
+    unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { place in
+      var writer = unsafe ByteWriter(base: place.baseAddress!, capacity: place.count)
+      writer.append(hex: UInt64(count))
+      writer.append("\r\n")
+      unsafe first.append(writer.written)
+    }
+    unsafe first.append(block.assumingMemoryBound(to: UInt8.self))
+    first.append("\r\n")
+  }
+
+  /// The body is whole. Fewer bytes than promised end the connection, so that the client sees it.
+  func endStream() {
+    isOpen = false
+    if framing == .chunked { first.append("0\r\n\r\n") }
+    if promised > 0 && framing != .none { keepsAlive = false }
+  }
+
+  // MARK: a body that is here
 
   /// Bytes that go first, in two runs; copied.
   func begin(
     with bytes: UnsafeRawBufferPointer,
     _ more: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
   ) {
-    guard bytes.count + more.count > 0 else { return }
-    let copy = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: bytes.count + more.count, alignment: 1)
-    unsafe copy.copyMemory(from: bytes)
-    unsafe UnsafeMutableRawBufferPointer(rebasing: copy[bytes.count...]).copyMemory(from: more)
-    unsafe first = copy.baseAddress!.assumingMemoryBound(to: UInt8.self)
-    firstCount = copy.count
+    unsafe first.append(bytes.assumingMemoryBound(to: UInt8.self))
+    unsafe first.append(more.assumingMemoryBound(to: UInt8.self))
   }
 
   /// A body in memory that `owner` keeps alive.
@@ -80,9 +125,10 @@ internal import Platform
     while share > 0 {
       let transfer: Transfer
       let step: Int
-      if firstSent < firstCount {
+      if first.count > 0 {
+        let bytes = unsafe first.bytes
         transfer = unsafe SocketIO.send(
-          socket, first! + firstSent, count: firstCount - firstSent,
+          socket, bytes.baseAddress!, count: min(bytes.count, share),
           more: bodyCount > 0 || fileRemaining > 0)
         step = 0
       } else if bodyCount > 0 {
@@ -100,7 +146,7 @@ internal import Platform
           count: last.count - lastSent)
         step = 3
       } else {
-        return .done
+        return isOpen ? .starved : .done
       }
       switch transfer {
       case .moved(let count):
@@ -116,7 +162,7 @@ internal import Platform
   private func advance(_ step: Int, _ count: Int) {
     bytesSent += Int64(count)
     switch step {
-    case 0: firstSent += count
+    case 0: first.drop(count)
     case 1:
       unsafe body! += count
       bodyCount -= count

@@ -102,6 +102,34 @@ internal import Platform
     return take
   }
 
+  /// The body's bytes where they are in memory; nil where they are in a file.
+  var inMemory: UnsafeBufferPointer<UInt8>? {
+    file == nil ? unsafe UnsafeBufferPointer(start: memory, count: Int(count)) : nil
+  }
+
+  /// The file with the whole body, which is written now where there is none; -1 where that failed,
+  /// and then the log says why. The number stays this upload's.
+  func fileNumber() -> Int32 {
+    if let file { return file.number }
+    let bytes = unsafe UnsafeBufferPointer(start: memory, count: Int(count))
+    do throws(SystemCallError) {
+      let spool = try TemporaryFile(directory: limits.directory)
+      unsafe try spool.append(bytes)
+      file = spool
+      return spool.number
+    } catch {
+      logFailure(error)
+      return -1
+    }
+  }
+
+  private func logFailure(_ error: SystemCallError) {
+    ErrorLog.write(
+      .error,
+      "Cannot keep a request body in a temporary file in \(limits.directory) (\(error)); "
+        + "make room there, or set --temp-dir. The request is answered with 500.")
+  }
+
   private func store(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
     guard let source = bytes.baseAddress, bytes.count > 0 else { return true }
     if file == nil, Int(count) + bytes.count <= limits.memoryBytes {
@@ -123,10 +151,7 @@ internal import Platform
       }
       unsafe try file!.append(bytes)
     } catch {
-      ErrorLog.write(
-        .error,
-        "Cannot keep a request body in a temporary file in \(limits.directory) (\(error)); "
-          + "make room there, or set --temp-dir. The request is answered with 500.")
+      logFailure(error)
       return false
     }
     count += Int64(bytes.count)

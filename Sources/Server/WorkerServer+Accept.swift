@@ -222,7 +222,7 @@ extension WorkerServer {
       !isUnix && queueLimit.isOn
       && (!isListening || queueLimit.mayBeOld(calmForMs: nowMs - calmMs))
     // At a stop more may be taken than there are handlers.
-    unsafe connection.pointee.line = UInt16(min(Int(index), rule.handlers - 1))
+    unsafe connection.pointee.line = UInt16(min(Int(index), max(0, rule.handlers - 1)))
     unsafe show(connection, .reading)
     if !isUnix {
       unsafe connection.pointee.peer = EndpointText(.peer, of: socket)

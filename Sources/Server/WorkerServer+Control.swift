@@ -34,6 +34,15 @@ extension WorkerServer {
       beginDrain(.drain, takingAll: true)
     case .stop:
       beginDrain(.stop, takingAll: true)
+    case .lanes(let slot, let pid, let first):
+      if relay == nil {
+        takeLanes(descriptors)
+      } else {
+        addLanes(descriptors, slot: slot, pid: pid, firstWord: first)
+      }
+      return
+    case .retire(let pid):
+      retireLanes(pid: pid)
     case .reopenLogs:
       // First the error log, then the access log where there is one.
       if let first = descriptors.first {

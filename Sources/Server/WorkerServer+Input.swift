@@ -15,6 +15,7 @@ extension WorkerServer {
   /// Reads what has arrived and serves what is whole. False when the role was lost.
   func receive(_ index: Int32, _ thread: HandlerThread) -> Bool {
     let connection = unsafe table[index]
+    if unsafe connection.pointee.isLane { return receiveFrames(index, thread) }
     let generation = unsafe connection.pointee.generation
     unsafe connection.pointee.hasNews = false
     var turns = Self.receivesPerTurn
@@ -78,7 +79,7 @@ extension WorkerServer {
   func resume(_ index: Int32, _ thread: HandlerThread) -> Bool {
     let connection = unsafe table[index]
     let generation = unsafe connection.pointee.generation
-    if unsafe connection.pointee.inputCount > 0 {
+    if unsafe connection.pointee.inputCount > 0 && !connection.pointee.isLane {
       guard
         unsafe consume(
           index, thread, connection.pointee.input!, count: connection.pointee.inputCount)
@@ -188,6 +189,7 @@ extension WorkerServer {
   /// The connection waits for its next request.
   func awaitRequest(_ index: Int32) {
     let connection = unsafe table[index]
+    guard unsafe !connection.pointee.isLane else { return unsafe connection.pointee.phase = .waiting }
     guard drainMode != .stop else {
       // The response promised to go on, and then came the order to stop.
       unsafe connection.pointee.lingers = true

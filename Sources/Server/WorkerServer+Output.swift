@@ -49,7 +49,7 @@ extension WorkerServer {
     } else if unsafe connection.pointee.tail != nil {
       unsafe connection.pointee.phase = .sending
       unsafe showSending(connection)
-      timers.schedule(index, deadlineMs: nowMs + settings.writeTimeoutMs)
+      timers.schedule(index, deadlineMs: writeDeadlineMs(index))
     } else {
       beginClose(index)
     }
@@ -60,15 +60,21 @@ extension WorkerServer {
     let connection = unsafe table[index]
     let tail = unsafe connection.pointee.tail!.takeUnretainedValue()
     let sentBefore = tail.bytesSent
-    switch unsafe tail.push(connection.pointee.socket) {
+    let progress = unsafe tail.push(connection.pointee.socket)
+    if unsafe connection.pointee.lane >= 0 { resumeLane(of: index, pending: tail.pendingBytes) }
+    switch progress {
+    case .starved:
+      // It is the worker's turn, which has time limits of its own.
+      timers.schedule(index, deadlineMs: .max - 1)
+      return true
     case .blocked:
       // Only progress buys time: a client that merely sends does not.
       if tail.bytesSent > sentBefore {
-        timers.schedule(index, deadlineMs: nowMs + settings.writeTimeoutMs)
+        timers.schedule(index, deadlineMs: writeDeadlineMs(index))
       }
       return true
     case .yielded:
-      timers.schedule(index, deadlineMs: nowMs + settings.writeTimeoutMs)
+      timers.schedule(index, deadlineMs: writeDeadlineMs(index))
       handBack(index)
       return true
     case .clientLeft:
@@ -84,6 +90,11 @@ extension WorkerServer {
       }
       return next(index, thread)
     }
+  }
+
+  /// When a client that takes nothing is given up. A front is not: it has that rule for its client.
+  private func writeDeadlineMs(_ index: Int32) -> Int64 {
+    unsafe table[index].pointee.isLane ? .max - 1 : nowMs + settings.writeTimeoutMs
   }
 
   private func dropTail(_ index: Int32, aborted: Bool) {
@@ -179,8 +190,11 @@ extension WorkerServer {
     let connection = unsafe table[index]
     if unsafe connection.pointee.phase == .lingering { lingering -= 1 }
     if rule.heedsClaims && isClaiming(index) { claims -= 1 }
+    if unsafe connection.pointee.lane >= 0 { unsafe abandonLane(of: connection) }
     dropTail(index, aborted: true)
     if let upload = unsafe connection.pointee.upload { unsafe upload.release() }
+    unsafe SocketIO.closeIfOpen(connection.pointee.bodyFile)
+    unsafe lanes -= connection.pointee.isLane ? 1 : 0
     unsafe connection.pointee.dropInput()
     timers.cancel(index)
     unsafe show(connection, .ready)
@@ -191,7 +205,7 @@ extension WorkerServer {
       unsafe SocketIO.close(connection.pointee.socket)
     }
     table.close(index)
-    slot.setConnections(table.count)
+    slot.setConnections(table.count - lanes)
     if listenAgainMs != .max { listenAgainMs = nowMs }
   }
 }

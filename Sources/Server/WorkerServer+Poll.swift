@@ -80,7 +80,7 @@ extension WorkerServer {
     stuckSinceMs = nowMs
     // Who finds all handlers busy for a moment only closes nobody.
     if !connectionsHoldHandlers {
-      nextIdleLookMs = thread.isMonitor ? nowMs + Self.idleLookMs : .max
+      nextIdleLookMs = thread.isMonitor && relay == nil ? nowMs + Self.idleLookMs : .max
     }
     if !thread.isMonitor {
       // The monitor leaves what waits for a handler where it is, and does not say so.
@@ -94,6 +94,7 @@ extension WorkerServer {
       }
       if hasHandBacks.load(ordering: .acquiring) {
         guard takeHandBacks(thread) else { return }
+        readWaitingLanes(thread)
       }
       while true {
         let index = timers.expired(nowMs: nowMs)
@@ -114,14 +115,15 @@ extension WorkerServer {
       if let accessLog, nowMs >= accessLog.dueMs { accessLog.flush() }
       if nowMs >= censusDueMs { takeCensus() }
       if finishIfDrained() { return }
-      if thread.isMonitor {
+      if thread.isMonitor && relay == nil {
         if passRole() { return }
       } else {
         application.threadWillBlock(thread.index)
       }
       if nowMs >= nextIdleLookMs { lookBeyondHandlers() }
-      if !isListening || thread.isMonitor || rule.gate != nil || knowsClaims { reviewListening() }
-      if thread.isMonitor { addThreadIfNeeded() }
+      let standsIn = thread.isMonitor && relay == nil
+      if !isListening || standsIn || rule.gate != nil || knowsClaims { reviewListening() }
+      if standsIn { addThreadIfNeeded() }
       let isIdle = !hasHandBacks.load(ordering: .relaxed)
       wait(atMostMs: isIdle ? waitMs() : 0)
       batchPosition = 0
@@ -168,6 +170,7 @@ extension WorkerServer {
       case Token.wakeup: wakeup.silence()
       case Token.control: readControl()
       case Token.stopSignal: retire()
+      case let lane where lane & Token.laneBit != 0: laneEvent(lane, events, thread)
       default: accept(Int(token & ~Token.special) - 16)
       }
       return true
@@ -181,6 +184,7 @@ extension WorkerServer {
       return true
     case .inApplication:
       unsafe connection.pointee.hasNews = true
+      if relay != nil && !events.isDisjoint(with: [.hangup, .error]) { clientLeft(index) }
       return true
     case .sending:
       unsafe connection.pointee.hasNews = true

@@ -28,13 +28,18 @@ extension WorkerServer {
   /// Puts a whole request into the ready queue, where the oldest comes first; the first idle
   /// handler parses it again. By the holder of the role.
   func enqueue(
-    _ index: Int32, upload: Upload?, rest: UnsafeMutablePointer<UInt8>, restCount: Int
+    _ index: Int32, _ thread: HandlerThread, upload: Upload?,
+    rest: UnsafeMutablePointer<UInt8>, restCount: Int
   ) -> Served {
     let connection = unsafe table[index]
     unsafe connection.pointee.phase = .inApplication
-    unsafe connection.pointee.isQueued = true
     if let upload { unsafe connection.pointee.upload = unsafe Unmanaged.passRetained(upload) }
     unsafe connection.pointee.keep(rest, count: restCount)
+    if let relay {
+      self.relay(index, relay, thread)
+      return .handedOver
+    }
+    unsafe connection.pointee.isQueued = true
     let wholeMs = unsafe connection.pointee.wholeMs
     lock.take()
     ready.insert(index) { other in unsafe table[other].pointee.wholeMs > wholeMs }
@@ -50,6 +55,9 @@ extension WorkerServer {
   func serveQueued(
     _ index: Int32, _ thread: HandlerThread, nowMs: Int64, holdsRole: Bool
   ) -> Bool {
+    if unsafe table[index].pointee.isLane {
+      return serveQueuedFrame(index, thread, holdsRole: holdsRole)
+    }
     let (rest, restCount) = unsafe openQueued(index, thread)
     thread.exchange.isFollowed = restCount > 0
     let waitedMs = unsafe nowMs - table[index].pointee.wholeMs
@@ -98,6 +106,7 @@ extension WorkerServer {
   /// Turns away the requests in the ready queue that have waited too long, also where no handler
   /// comes back. By the holder of the role.
   func shedOverdue(_ thread: HandlerThread) {
+    if let relay { return shedOverdue(relay, thread) }
     while true {
       lock.take()
       let oldest = ready.oldest

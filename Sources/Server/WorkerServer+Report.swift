@@ -26,6 +26,7 @@ extension WorkerServer {
     var (keepAlive, reading, writing) = (0, 0, 0)
     table.forEach { index in
       let connection = unsafe table[index]
+      guard unsafe !connection.pointee.isLane else { return }
       switch unsafe connection.pointee.phase {
       case .waiting:
         if unsafe connection.pointee.answered > 0 { keepAlive += 1 } else { reading += 1 }
@@ -35,7 +36,7 @@ extension WorkerServer {
       }
     }
     slot.setCensus(keepAlive: keepAlive, reading: reading, writing: writing, closing: lingering)
-    slot.setConnections(table.count)
+    slot.setConnections(table.count - lanes)
     slot.setCPUTime(ms: Clock.processCPUMs())
     slot.setGrowth(bytes: growth.bytes)
   }

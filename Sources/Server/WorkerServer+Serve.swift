@@ -127,11 +127,12 @@ extension WorkerServer {
       exchange.body = .none
       unsafe connection.pointee.wholeMs = nowMs - waitedMs
       if let upload {
-        return unsafe enqueue(index, upload: upload, rest: rest, restCount: restCount)
+        return unsafe enqueue(index, thread, upload: upload, rest: rest, restCount: restCount)
       }
       // Head, body and what follows stand in one piece, and are parsed again by the handler.
       let whole = unsafe UnsafeMutablePointer(mutating: exchange.headBytes)
-      return unsafe enqueue(index, upload: nil, rest: whole, restCount: rest + restCount - whole)
+      return unsafe enqueue(
+        index, thread, upload: nil, rest: whole, restCount: rest + restCount - whole)
     }
     unsafe connection.pointee.phase = .inApplication
     let holds = runApplication(thread)

@@ -94,6 +94,12 @@ internal import Synchronization
   var claimsForbid = false
   /// Connections ever taken.
   var taken = 0
+  /// Connections that are lanes of a front.
+  var lanes = 0
+  /// In a front: the workers behind it. nil in a worker.
+  let relay: Relay?
+  /// Number of this process's own slot.
+  let ownSlotNumber: Int
   /// Connections that only linger before they are closed.
   var lingering = 0
   /// What the process took since it began to serve.
@@ -163,9 +169,17 @@ internal import Synchronization
   public init(
     settings: ServerSettings, listeners: [Int32], application: Application,
     scoreboard: Scoreboard, slot number: Int,
-    control: Int32, accessLog: Int32, stopSignal: Int32, generation: Int, isScout: Bool = false
+    control: Int32, accessLog: Int32, stopSignal: Int32, generation: Int, isScout: Bool = false,
+    isFront: Bool = false
   ) throws {
     self.settings = settings
+    ownSlotNumber = number
+    relay =
+      isFront
+      ? Relay(
+        scoreboard: scoreboard, connections: max(1, settings.maxConnections),
+        cores: UsableCPUs.count)
+      : nil
     self.application = application
     self.scoreboard = scoreboard
     slot = scoreboard[number]
@@ -178,7 +192,7 @@ internal import Synchronization
     self.control = ControlChannel(owning: control)
     self.stopSignal = stopSignal
     self.isScout = isScout
-    rule = isScout ? .scout : AcceptRule(settings)
+    rule = isFront ? .front(settings) : isScout ? .scout(settings) : AcceptRule(settings)
     connectionsHoldHandlers = rule.connectionsHoldHandlers
     queueLimit = QueueLimit(settings)
     processID = Process.id
@@ -230,7 +244,7 @@ internal import Synchronization
 
   /// What a handler thread owns.
   func makeThread(index: Int) -> HandlerThread {
-    HandlerThread(index: index, isMonitor: false, limits: limits, server: self)
+    HandlerThread(index: index, isMonitor: relay != nil, limits: limits, server: self)
   }
 
   /// Serves until told to stop, on the calling thread and those it starts.

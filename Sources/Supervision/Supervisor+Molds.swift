@@ -25,8 +25,8 @@ extension Supervisor {
     trialBackOff = BackOff()
     do {
       nextMold = try launcher.launch(
-        generation: generation, preloads: preloads, listeners: listeners.map { $0.number },
-        accessLog: logs.accessNumber, nowMs: nowMs)
+        generation: generation, preloads: preloads, listeners: settings.isDaemon ? [] : listeners.map { $0.number },
+        accessLog: settings.isDaemon ? -1 : logs.accessNumber, nowMs: nowMs)
     } catch {
       let reason = "its mold cannot be started (\(error))"
       if hasServed { return newVersionFailed(because: reason, nowMs: nowMs) }
@@ -131,7 +131,7 @@ extension Supervisor {
     case .filesChanged(let path):
       if mold === servingMold { restart(because: "\(path) changed", nowMs: nowMs) }
     case .fork, .drain, .finish, .stop, .reopenLogs, .retiring, .outgrown, .scouted, .becameMold,
-      .cannotBecomeMold:
+      .cannotBecomeMold, .lanes, .retire, .laneEnded:
       break
     }
   }

@@ -30,6 +30,7 @@ extension Supervisor {
       usableCores: usableCores)
     tick.waitingConnections =
       backlog + workers.reduce(0) { $0 + ($1.state == .empty ? 0 : $1.board.waiting) }
+      + fronts.reduce(0) { $0 + $1.board.waiting }
     tick.isCPUSaturated = cpuMeter.isSaturated(cores: usableCores)
     // Apache knows nothing of memory.
     tick.memory = settings.usesApachePolicy ? nil : memory.view

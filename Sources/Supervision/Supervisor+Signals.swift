@@ -41,6 +41,7 @@ extension Supervisor {
         kill(worker, because: .stoppedAtOnce, nowMs: nowMs)
       }
       for mold in molds { Signal.send(Signal.kill, to: mold.pid) }
+      for front in fronts where front.pid > 0 { Signal.send(Signal.kill, to: front.pid) }
       return
     }
     ErrorLog.write(.notice, "stopping: \(from(signal, sender))")
@@ -60,6 +61,7 @@ extension Supervisor {
     // The last process that closes its copy makes the kernel refuse new clients.
     for listener in listeners { listener.removeFile() }
     listeners = []
+    stopFronts(with: message, nowMs: nowMs)
     for worker in workers { drain(worker, nowMs: nowMs, with: message) }
   }
 
@@ -79,6 +81,7 @@ extension Supervisor {
     for worker in workers {
       _ = worker.link?.send(.reopenLogs, descriptors: logs.descriptors)
     }
+    tellFronts(.reopenLogs, descriptors: logs.descriptors)
     ErrorLog.write(.notice, "logs reopened")
   }
 }

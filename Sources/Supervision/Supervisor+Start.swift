@@ -33,7 +33,9 @@ extension Supervisor {
   ) throws(StartFailure) -> Supervisor {
     do {
       let board = try Scoreboard.makeDescriptor(
-        slots: slots(settings), threads: settings.threadsMax)
+        slots: slots(settings) + (settings.isDaemon ? settings.fronts : 0),
+        threads: settings.threadsMax, lanes: settings.fronts * settings.lanesPerFront,
+        fronts: settings.isDaemon ? settings.fronts : 0)
       let scoreboard = try Scoreboard(mapping: board.number)
       describe(settings, on: scoreboard.facts)
       let memory = MemoryWatch(settings, sharedBytes: scoreboard.byteCount)

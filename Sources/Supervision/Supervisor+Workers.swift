@@ -122,7 +122,9 @@ extension Supervisor {
     case .scouted: scoutMatures(worker, nowMs: nowMs)
     case .becameMold: scoutBecameMold(worker, nowMs: nowMs)
     case .cannotBecomeMold(let reason): worker.scoutFailure = reason
-    case .fork, .drain, .finish, .stop, .reopenLogs, .loading, .forked, .filesChanged: break
+    case .fork, .drain, .finish, .stop, .reopenLogs, .loading, .forked, .filesChanged, .lanes,
+      .retire, .laneEnded:
+      break
     }
   }
 
@@ -162,6 +164,8 @@ extension Supervisor {
           + "\(capacity), Python "
           + "\(servingMold?.python ?? "")")
     }
+    if fronts.isEmpty { startFronts(nowMs: nowMs) }
+    connect(worker)
     hasServed = true
     hungForks = 0
     if let servingMold, scoreboard.facts.servingGeneration != servingMold.generation {
@@ -195,6 +199,8 @@ extension Supervisor {
   /// A worker finishes from now on; `--graceful-timeout 0` sets it no limit.
   func beginDraining(_ worker: WorkerHandle, nowMs: Int64) {
     worker.state = .draining
+    // The fronts close the worker's lanes as they become idle. When the server ends they go first.
+    if phase == .running { tellFronts(.retire(pid: worker.pid)) }
     worker.deadlineMs =
       settings.gracefulTimeoutMs > 0 ? nowMs + settings.gracefulTimeoutMs : .max
   }
@@ -244,6 +250,7 @@ extension Supervisor {
   func reap(nowMs: Int64) {
     while let (pid, status) = Process.reap() {
       if moldDied(pid: pid, status: status, nowMs: nowMs) { continue }
+      if frontDied(pid: pid, status: status, nowMs: nowMs) { continue }
       if let worker = workers.first(where: { $0.pid == pid && $0.state != .empty }) {
         workerDied(worker, status: status, nowMs: nowMs)
         continue

@@ -11,7 +11,8 @@ internal import Scoreboard
 /// its picture of the tree up to date, and then does what the process policy asks for. The
 /// extensions hold, in this order of reading: starting (`+Start`), what the policy sees and decides
 /// (`+Policy`), molds and restarts (`+Molds`), workers (`+Workers`), workers that become molds
-/// (`+Refork`), deadlines and stuck requests (`+Deadlines`), signals and stopping (`+Signals`).
+/// (`+Refork`), fronts (`+Fronts`), deadlines and stuck requests (`+Deadlines`), signals and
+/// stopping (`+Signals`).
 public final class Supervisor {
   /// Whether the server goes on.
   enum Phase {
@@ -46,6 +47,8 @@ public final class Supervisor {
   var listeners: [Listener]
   let scoreboard: Scoreboard
   let workers: [WorkerHandle]
+  /// In daemon mode, from the first worker that serves on.
+  var fronts: [FrontHandle] = []
   let notifier: ServiceNotifier
   let outOfMemory = OutOfMemoryCounter()
   let signals: SignalDescriptor
@@ -123,7 +126,7 @@ public final class Supervisor {
     threadsAllowed = settings.threadsMin
     preloads = settings.preload
     refork = ReforkPolicy(afterRequests: settings.reforks ? settings.reforkAfter : 0)
-    workers = (0..<scoreboard.slots).map { WorkerHandle(slot: $0, board: scoreboard[$0]) }
+    workers = scoreboard.workerSlots.map { WorkerHandle(slot: $0, board: scoreboard[$0]) }
     outOfMemoryKills = outOfMemory.kills
   }
 
@@ -138,6 +141,7 @@ public final class Supervisor {
       // Messages before deaths: what a child said last explains how it ended.
       readMolds(nowMs: nowMs)
       readWorkers(nowMs: nowMs)
+      readFronts()
       readSignals(nowMs: nowMs)
       checkDeadlines(nowMs: nowMs)
       followPolicy(nowMs: nowMs)
@@ -150,13 +154,14 @@ public final class Supervisor {
 
   private var isFinished: Bool {
     phase == .stopping && servingMold == nil && nextMold == nil && closingMolds.isEmpty
-      && workers.allSatisfy { $0.state == .empty }
+      && workers.allSatisfy { $0.state == .empty } && fronts.allSatisfy { $0.pid == 0 }
   }
 
   private func waitForEvents() {
     var descriptors = [signals.descriptor.number]
     for mold in molds { if let link = mold.link { descriptors.append(link.number) } }
     for worker in workers { if let link = worker.link { descriptors.append(link.number) } }
+    for front in fronts { if let link = front.link { descriptors.append(link.number) } }
     let due = nextDueMs
     let waitMs = due == .max ? -1 : max(0, due - Clock.monotonicMs() + 1)
     if hasServed && !hasSettled

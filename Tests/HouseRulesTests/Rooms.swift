@@ -37,6 +37,7 @@ struct Room {
     Room("Bytes", .pure),
     Room("ProcessPolicy", .pure),
     Room("HTTP1", .pure, ["Bytes"]),
+    Room("Frames", .pure, ["HTTP1", "Bytes"]),
     Room("AccessLog", .pure, ["HTTP1", "Bytes"]),
     Room("Reporting", .pure, ["ProcessPolicy", "Bytes"]),
     Room("Configuration", .pure, ["AccessLog", "ProcessPolicy", "Bytes"]),
@@ -47,13 +48,16 @@ struct Room {
     Room(
       "Server", .assembly,
       [
-        "StaticFiles", "AccessLog", "Configuration", "ProcessPolicy", "HTTP1", "Control",
+        "StaticFiles", "AccessLog", "Configuration", "ProcessPolicy", "Frames", "HTTP1", "Control",
         "Scoreboard", "Reporting", "Platform", "Bytes",
       ]),
     Room("Gateway", .edge, ["Server", "Configuration", "HTTP1", "Platform", "Bytes", "CPython"]),
     Room(
       "Supervision", .assembly,
-      ["Control", "Scoreboard", "Configuration", "ProcessPolicy", "Reporting", "Platform"]),
+      [
+        "Server", "Control", "Scoreboard", "Configuration", "ProcessPolicy", "Reporting",
+        "Platform",
+      ]),
     Room(
       "PlimsollPython", .entry,
       ["Gateway", "Server", "Control", "Scoreboard", "Configuration", "Platform", "CPython"]),

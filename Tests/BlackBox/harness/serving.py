@@ -68,6 +68,7 @@ class Server:
         self.output_log = os.path.join(self.directory, "stdout.log")
         self.host, self.port, self.path = "127.0.0.1", None, None
         words = [os.path.join(stage, "bin", "plimsoll"), "serve"]
+        words += os.environ.get("PLIMSOLL_TEST_OPTIONS", "").split()
         words += [app] if app is not None else []
         if bind is None:
             self.port = free_port()
