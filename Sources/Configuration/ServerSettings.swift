@@ -57,7 +57,8 @@ public struct ServerSettings: Equatable, Sendable {
 
   /// Who decides how many workers there are: `loadline` or `apache`.
   public var policy = "loadline"
-  /// Who has the clients' connections: `embedded` (the workers) or `daemon` (fronts without Python).
+  /// Who has the clients' connections: `embedded` (the workers) or `daemon` (fronts without
+  /// Python).
   public var mode = "embedded"
   /// Fronts, in daemon mode.
   public var fronts = 1

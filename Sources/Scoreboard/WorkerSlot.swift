@@ -6,7 +6,8 @@ internal import ProcessPolicy
 ///     line 0         written by the supervisor: generation, phase, memory
 ///     line 1, 2      written by the worker: what it is, its connections
 ///     4 lines each   written by handler threads: ``HandlerLine``, one more than there are handlers
-///     2 lines each   for eight lanes: which request the worker began on each, and on which the front
+///     2 lines each   for eight lanes: which request the worker began on each, and on which the
+///     front
 ///                    does not wait for any more
 ///
 /// The last handler line belongs to the monitor thread, which answers what needs no application
@@ -135,8 +136,8 @@ internal import ProcessPolicy
     laneLine(lane, 0)[lane % SharedLine.fields] = Int64(bitPattern: request)
   }
 
-  /// The request that the worker has begun on a lane and not done with; 0 for none. A handler may be
-  /// busy for some time after its response, in the application's `close()`. Allocates: never.
+  /// The request that the worker has begun on a lane and not done with; 0 for none. A handler may
+  /// be busy for some time after its response, in the application's `close()`. Allocates: never.
   public func begunRequest(lane: Int) -> UInt64 {
     UInt64(bitPattern: laneLine(lane, 0)[lane % SharedLine.fields])
   }

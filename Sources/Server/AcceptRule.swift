@@ -90,16 +90,15 @@ struct AcceptRule: Equatable {
 
   /// The rule of a scout: one thread, so that it can be forked from afterwards. Nobody could
   /// relieve that thread, so it takes one connection at a time, and each for one request only: then
-  /// none waits behind another, and all clients have a part in what it sees. A front gives it one
-  /// request at a time.
-  static func scout(_ settings: ServerSettings) -> AcceptRule {
-    guard settings.isDaemon else {
-      return AcceptRule(model: .prefork, threads: 1, capacity: 1, endsConnections: true)
-    }
-    var rule = AcceptRule(model: .event, threads: 1, capacity: max(1, settings.fronts))
+  /// none waits behind another, and all clients have a part in what it sees.
+  static let scout = AcceptRule(model: .prefork, threads: 1, capacity: 1, endsConnections: true)
+
+  /// The same behind fronts, each of which gives it one request at a time.
+  static let scoutBehindFronts: AcceptRule = {
+    var rule = AcceptRule(model: .event, threads: 1, capacity: 1)
     rule.isBehindFront = true
     return rule
-  }
+  }()
 
   /// The rule that `settings` ask for.
   init(_ settings: ServerSettings) {

@@ -189,7 +189,9 @@ extension WorkerServer {
   /// The connection waits for its next request.
   func awaitRequest(_ index: Int32) {
     let connection = unsafe table[index]
-    guard unsafe !connection.pointee.isLane else { return unsafe connection.pointee.phase = .waiting }
+    guard unsafe !connection.pointee.isLane else {
+      return unsafe connection.pointee.phase = .waiting
+    }
     guard drainMode != .stop else {
       // The response promised to go on, and then came the order to stop.
       unsafe connection.pointee.lingers = true

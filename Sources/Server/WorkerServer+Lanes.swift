@@ -144,8 +144,10 @@ extension WorkerServer {
     unsafe connection.pointee.phase = .inApplication
     unsafe connection.pointee.isQueued = true
     unsafe connection.pointee.keep(bytes, count: count)
+    unsafe connection.pointee.wholeMs = nowMs
     lock.take()
     ready.push(index)
+    slot.setWaiting(ready.count)
     lock.give()
     hasHandBacks.store(true, ordering: .releasing)
   }
@@ -196,8 +198,8 @@ extension WorkerServer {
     let exchange = thread.exchange!
     let connection = unsafe table[index]
     unsafe connection.pointee.take(exchange)
-    // With a tail the response is not with the front yet: should this worker die, the request counts
-    // as begun.
+    // With a tail the response is not with the front yet: should this worker die, the request
+    // counts as begun.
     if exchange.tail == nil { slot.setBegun(0, lane: exchange.lane) }
     exchange.tail = nil
     exchange.body = .none

@@ -192,9 +192,13 @@ internal import Synchronization
     self.control = ControlChannel(owning: control)
     self.stopSignal = stopSignal
     self.isScout = isScout
-    rule = isFront ? .front(settings) : isScout ? .scout(settings) : AcceptRule(settings)
+    rule =
+      isFront
+      ? .front(settings)
+      : isScout ? settings.isDaemon ? .scoutBehindFronts : .scout : AcceptRule(settings)
     connectionsHoldHandlers = rule.connectionsHoldHandlers
-    queueLimit = QueueLimit(settings)
+    // Behind a front nobody waits but there.
+    queueLimit = rule.isBehindFront ? QueueLimit(timeoutMs: 0) : QueueLimit(settings)
     processID = Process.id
     serverName = StaticBytes(settings.serverTokens)
     var limits = RequestLimits()

@@ -12,8 +12,8 @@ struct CPUMeter {
   private var spentMs: Int64 = 0
   private var windowMs: Int64 = 0
 
-  /// Looks what the workers have used since the last look, unless that was just now.
-  mutating func look(at workers: [WorkerHandle], nowMs: Int64) {
+  /// Looks what workers and fronts have used since the last look, unless that was just now.
+  mutating func look(at workers: [WorkerHandle], fronts: [FrontHandle], nowMs: Int64) {
     guard nowMs - lastLookMs >= Self.windowMs else { return }
     windowMs = nowMs - lastLookMs
     lastLookMs = nowMs
@@ -23,9 +23,14 @@ struct CPUMeter {
       spentMs += max(0, used - worker.cpuMs)
       worker.cpuMs = used
     }
+    for front in fronts where front.pid > 0 {
+      guard let used = ProcessGlance.read(front.pid)?.cpuMs else { continue }
+      spentMs += max(0, used - front.cpuMs)
+      front.cpuMs = used
+    }
   }
 
-  /// Whether nearly all CPU time of so many cores went to the workers.
+  /// Whether nearly all CPU time of so many cores went to workers and fronts.
   func isSaturated(cores: Int) -> Bool {
     windowMs > 0 && spentMs * 100 >= windowMs * Int64(cores) * Self.saturatedPercent
   }

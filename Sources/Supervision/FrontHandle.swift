@@ -17,6 +17,8 @@ final class FrontHandle {
   /// When it is started again, or has had long enough to stop; .max where neither is awaited.
   var deadlineMs = Int64.max
   var startedMs: Int64 = 0
+  /// CPU time it had used at the last look, for ``CPUMeter``.
+  var cpuMs: Int64 = 0
   var backOff = BackOff()
   var readySinceMs: Int64?
 

@@ -40,7 +40,8 @@ struct FrontProcess {
         settings: settings, listeners: listeners, application: Application(),
         scoreboard: scoreboard, slot: slot, control: control, accessLog: accessLog,
         stopSignal: -1, generation: 0, isFront: true)
-      Process.exitAtOnce(server.run())
+      guard case .exit(let code) = server.run() else { Process.exitAtOnce(0) }
+      Process.exitAtOnce(code)
     } catch {
       ErrorLog.write(.error, "\(name) cannot be set up: \(error)")
       Process.exitAtOnce(WorkerServer.exitCode(for: error).rawValue)

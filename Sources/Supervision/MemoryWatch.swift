@@ -74,8 +74,10 @@ struct MemoryWatch {
   }
 
   /// Measures what is due; ``lookAtGroup(_:nowMs:)`` follows, and sums it up.
-  mutating func look(at workers: [WorkerHandle], molds: [MoldHandle], nowMs: Int64) {
-    readBase(molds, nowMs: nowMs)
+  mutating func look(
+    at workers: [WorkerHandle], molds: [MoldHandle], fronts: [FrontHandle], nowMs: Int64
+  ) {
+    readBase(molds, fronts, nowMs: nowMs)
     if nowMs - lastGlanceMs >= Self.glanceMs {
       lastGlanceMs = nowMs
       // The kernel works the average out every 2 s.
@@ -174,13 +176,18 @@ struct MemoryWatch {
     return (own.privateBytes + own.swapBytes + kernel, own.mergedBytes)
   }
 
-  private mutating func readBase(_ molds: [MoldHandle], nowMs: Int64) {
+  private mutating func readBase(
+    _ molds: [MoldHandle], _ fronts: [FrontHandle], nowMs: Int64
+  ) {
     let pid = molds.first { $0.state == .ready }?.pid ?? 0
     guard nowMs - lastBaseMs >= Self.baseMs || pid != moldPid else { return }
     lastBaseMs = nowMs
     if pid != moldPid { growth = GrowthAllowance() }
     moldPid = pid
     server.supervisorBytes = ProcessMemory.read(Process.id)?.privateBytes ?? 0
+    server.frontsBytes = fronts.lazy.filter { $0.pid > 0 }.reduce(0) {
+      $0 + (ProcessMemory.read($1.pid)?.privateBytes ?? 0)
+    }
     server.moldsBytes = molds.reduce(0) { sum, mold in
       // What a mold shares with its workers is in memory once: it is counted here.
       sum + (ProcessMemory.read(mold.pid)?.residentBytes ?? 0)

@@ -28,6 +28,7 @@ extension Supervisor {
       let pair = try ControlPair()
       front.board.clear(generation: 0, phase: .serving)
       front.startedMs = nowMs
+      front.cpuMs = 0
       let pid = try Process.fork()
       if pid == 0 { becomeFront(front, control: pair.far) }
       pair.closeFar()

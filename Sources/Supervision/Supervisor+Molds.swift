@@ -25,7 +25,8 @@ extension Supervisor {
     trialBackOff = BackOff()
     do {
       nextMold = try launcher.launch(
-        generation: generation, preloads: preloads, listeners: settings.isDaemon ? [] : listeners.map { $0.number },
+        generation: generation, preloads: preloads,
+        listeners: settings.isDaemon ? [] : listeners.map { $0.number },
         accessLog: settings.isDaemon ? -1 : logs.accessNumber, nowMs: nowMs)
     } catch {
       let reason = "its mold cannot be started (\(error))"

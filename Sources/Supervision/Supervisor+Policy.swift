@@ -17,8 +17,8 @@ extension Supervisor {
     let isDue = nowMs >= nextDecisionMs
     if isDue {
       backlog = listeners.reduce(0) { $0 + $1.waitingConnections }
-      cpuMeter.look(at: workers, nowMs: nowMs)
-      memory.look(at: workers, molds: molds, nowMs: nowMs)
+      cpuMeter.look(at: workers, fronts: fronts, nowMs: nowMs)
+      memory.look(at: workers, molds: molds, fronts: fronts, nowMs: nowMs)
       if let sentence = memory.misfit() { ErrorLog.write(.warn, sentence) }
     }
     memory.lookAtGroup(workers, nowMs: nowMs)
