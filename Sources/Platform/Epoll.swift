@@ -73,6 +73,16 @@ public struct Epoll: ~Copyable {
     }
   }
 
+  /// Changes what is waited for; what holds already is told again, edge-triggered or not.
+  public func modify(_ number: Int32, _ events: Events, token: UInt64) throws(SystemCallError) {
+    var event = unsafe epoll_event()
+    unsafe event.events = events.rawValue
+    unsafe event.data.u64 = token
+    guard unsafe epoll_ctl(descriptor.number, EPOLL_CTL_MOD, number, &event) == 0 else {
+      throw SystemCallError("epoll_ctl")
+    }
+  }
+
   /// Forgets `number`; it is no error if it was not registered.
   public func remove(_ number: Int32) {
     var event = unsafe epoll_event()

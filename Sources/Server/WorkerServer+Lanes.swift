@@ -18,6 +18,17 @@ extension WorkerServer {
   /// Bytes of a request frame at most: a head and its fields, texts, and a short body.
   private static let mostFrameBytes = 1 << 20
 
+  /// What is waited for on a lane. A Unix socket becomes "writable" with each read of the other
+  /// side, full or not, which would be a wake-up for nothing with each message.
+  static let laneEvents: Epoll.Events = [.readable, .peerClosed, .edgeTriggered]
+
+  /// Waits, or does not wait any more, for room in the socket of a lane, on either side of it.
+  func awaitRoom(_ socket: Int32, token: UInt64, _ isFull: Bool) {
+    // It fails only for a socket that is gone.
+    try? epoll.modify(
+      socket, isFull ? Self.laneEvents.union(.writable) : Self.laneEvents, token: token)
+  }
+
   /// Serves the requests that come over these sockets, which are owned from now on.
   func takeLanes(_ sockets: [Int32]) {
     for socket in sockets {
@@ -29,8 +40,7 @@ extension WorkerServer {
       lanes += 1
       unsafe table[index].pointee.isLane = true
       do {
-        try epoll.add(
-          socket, [.readable, .writable, .peerClosed, .edgeTriggered], token: table.token(index))
+        try epoll.add(socket, Self.laneEvents, token: table.token(index))
       } catch {
         ErrorLog.write(.error, "Cannot wait for requests of a front: \(error).")
         close(index)

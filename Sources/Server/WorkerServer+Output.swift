@@ -49,6 +49,9 @@ extension WorkerServer {
     } else if unsafe connection.pointee.tail != nil {
       unsafe connection.pointee.phase = .sending
       unsafe showSending(connection)
+      if unsafe connection.pointee.isLane {
+        unsafe awaitRoom(connection.pointee.socket, token: table.token(index), true)
+      }
       timers.schedule(index, deadlineMs: writeDeadlineMs(index))
     } else {
       beginClose(index)
@@ -84,6 +87,9 @@ extension WorkerServer {
     case .done:
       if !tail.keepsAlive { unsafe connection.pointee.closesAfterResponse = true }
       dropTail(index, aborted: false)
+      if unsafe connection.pointee.isLane {
+        unsafe awaitRoom(connection.pointee.socket, token: table.token(index), false)
+      }
       guard unsafe connection.pointee.isReadyForNext else {
         beginClose(index)
         return true

@@ -19,9 +19,7 @@ extension WorkerServer {
     }
     for lane in relay.add(sockets: sockets, slot: number, pid: pid, firstWord: firstWord) {
       do {
-        try epoll.add(
-          lane.socket, [.readable, .writable, .peerClosed, .edgeTriggered],
-          token: Token.lane(lane))
+        try epoll.add(lane.socket, Self.laneEvents, token: Token.lane(lane))
       } catch {
         ErrorLog.write(.error, "Cannot wait for a worker's responses: \(error).")
         close(lane, relay)
@@ -174,6 +172,7 @@ extension WorkerServer {
     case .moved(let count):
       if count < bytes.count {
         unsafe lane.output.append(UnsafeBufferPointer(rebasing: bytes[count...]))
+        awaitRoom(lane.socket, token: Token.lane(lane), true)
       }
     case .wouldBlock:
       // An idle lane's socket is empty, so this is a worker that does not read at all.

@@ -18,6 +18,7 @@ extension WorkerServer {
   /// Something happened on a lane.
   func laneEvent(_ token: UInt64, _ events: Epoll.Events, _ thread: HandlerThread) {
     guard let relay, let lane = relay.lane(token) else { return }
+    let hadOutput = lane.output.count > 0
     while lane.output.count > 0 {
       let bytes = unsafe lane.output.bytes
       guard
@@ -25,6 +26,9 @@ extension WorkerServer {
           lane.socket, bytes.baseAddress!, count: bytes.count)
       else { break }
       lane.output.drop(count)
+    }
+    if hadOutput && lane.output.count == 0 {
+      awaitRoom(lane.socket, token: Token.lane(lane), false)
     }
     if !lane.isPaused { readLane(lane, relay, thread) }
   }
