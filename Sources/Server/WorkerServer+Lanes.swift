@@ -205,7 +205,7 @@ extension WorkerServer {
   private func concludeFrame(
     _ index: Int32, _ thread: HandlerThread, holdsRole: Bool, wasQueued: Bool = false
   ) -> Bool {
-    let exchange = thread.exchange!
+    let exchange: Exchange = thread.exchange
     let connection = unsafe table[index]
     unsafe connection.pointee.take(exchange)
     // With a tail the response is not with the front yet: should this worker die, the request

@@ -53,6 +53,7 @@ import Testing
     settings.warmRequests = ["/", "POST /a; Cookie: b=1; c=2"]
     (settings.immortal, settings.gatherCode, settings.mergePages) = (false, false, true)
     settings.reforkAfter = 7
+    (settings.mode, settings.fronts) = ("daemon", 3)
     settings.binds = [.inherited(3), .unix(path: "/s", mode: 0), .internet(host: "::", port: 0)]
     settings.backlog = 1
     settings.staticMounts = ["/=/srv/é", "/s=/d=e"]

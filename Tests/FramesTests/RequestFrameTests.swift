@@ -14,10 +14,12 @@ private struct Parsed {
     bytes = Array(text.utf8)
     var parser = RequestHeadParser(limits: RequestLimits())
     var scanner = HeadScanner()
-    let outcome = bytes.withUnsafeBufferPointer { parser.parse($0, scanner: &scanner) }
+    let outcome = unsafe bytes.withUnsafeBufferPointer {
+      unsafe parser.parse($0, scanner: &scanner)
+    }
     #expect(outcome == .complete)
     head = parser.head
-    fields = Array(parser.fields)
+    fields = unsafe Array(parser.fields)
   }
 
   static let upload = Parsed(
@@ -31,14 +33,14 @@ private func encode(
 ) -> [UInt8] {
   var storage = [UInt8](repeating: 0, count: 4096)
   let (peer, local) = (Array(peer.utf8), Array(local.utf8))
-  let count = storage.withUnsafeMutableBufferPointer { place in
-    var writer = ByteWriter(base: place.baseAddress!, capacity: place.count)
-    request.fields.withUnsafeBufferPointer { fields in
-      request.bytes.withUnsafeBufferPointer { bytes in
-        body.withUnsafeBufferPointer { body in
-          peer.withUnsafeBufferPointer { peer in
-            local.withUnsafeBufferPointer { local in
-              frame.encode(
+  let count = unsafe storage.withUnsafeMutableBufferPointer { place in
+    var writer = unsafe ByteWriter(base: place.baseAddress!, capacity: place.count)
+    unsafe request.fields.withUnsafeBufferPointer { fields in
+      unsafe request.bytes.withUnsafeBufferPointer { bytes in
+        unsafe body.withUnsafeBufferPointer { body in
+          unsafe peer.withUnsafeBufferPointer { peer in
+            unsafe local.withUnsafeBufferPointer { local in
+              unsafe frame.encode(
                 request.head, fields, headBytes: bytes.baseAddress!, body: body, peer: peer,
                 local: local, into: &writer)
             }
@@ -62,10 +64,10 @@ private func decode(_ payload: [UInt8], room: Int = 100) -> Decoded? {
     repeating: Field(
       name: ByteRange(offset: 0, count: 0), value: ByteRange(offset: 0, count: 0), id: .other),
     count: room)
-  return payload.withUnsafeBufferPointer { bytes in
-    fields.withUnsafeMutableBufferPointer { place in
-      ReceivedRequest(decoding: bytes, fields: place).map {
-        Decoded(
+  return unsafe payload.withUnsafeBufferPointer { bytes in
+    unsafe fields.withUnsafeMutableBufferPointer { place in
+      unsafe ReceivedRequest(decoding: bytes, fields: place).map {
+        unsafe Decoded(
           frame: $0.frame, head: $0.head, fields: Array(place[..<$0.head.fieldCount]),
           peer: Array($0.peer), local: Array($0.local), bytes: Array($0.headBytes),
           body: Array($0.body))
@@ -101,7 +103,7 @@ private struct Decoded {
   @Test func everythingArrives() throws {
     let request = Parsed.upload
     let whole = encode(request, Self.full, body: Array("hello".utf8))
-    let header = try #require(whole.withUnsafeBufferPointer { FrameHeader(decoding: $0) })
+    let header = unsafe try #require(whole.withUnsafeBufferPointer { FrameHeader(decoding: $0) })
     #expect(header == FrameHeader(.request, isLast: true, length: whole.count - 8))
     let decoded = try #require(decode(Array(whole[8...])))
     #expect(decoded.frame == Self.full)
@@ -158,7 +160,7 @@ private struct Decoded {
 
 @Suite struct FrameHeaderTests {
   private func decode(_ bytes: [UInt8]) -> FrameHeader? {
-    bytes.withUnsafeBufferPointer { FrameHeader(decoding: $0) }
+    unsafe bytes.withUnsafeBufferPointer { unsafe FrameHeader(decoding: $0) }
   }
 
   @Test(arguments: FrameKind.allCases, [0, 1, 65_535, Int(UInt32.max)])
@@ -166,8 +168,8 @@ private struct Decoded {
     for isLast in [false, true] {
       let header = FrameHeader(kind, isLast: isLast, length: length)
       var bytes = [UInt8](repeating: 0, count: FrameHeader.byteCount)
-      bytes.withUnsafeMutableBufferPointer { place in
-        var writer = ByteWriter(base: place.baseAddress!, capacity: place.count)
+      unsafe bytes.withUnsafeMutableBufferPointer { place in
+        var writer = unsafe ByteWriter(base: place.baseAddress!, capacity: place.count)
         header.encode(into: &writer)
         #expect(writer.count == FrameHeader.byteCount && !writer.overflowed)
       }
