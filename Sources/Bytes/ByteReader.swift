@@ -15,7 +15,7 @@
   public init(_ bytes: UnsafeBufferPointer<UInt8>) { unsafe self.bytes = unsafe bytes }
 
   /// Bytes that were not read yet.
-  public var remaining: Int { bytes.count - position }
+  public var remaining: Int { unsafe bytes.count - position }
 
   /// The next number, in little-endian order; 0 where there is none.
   @inline(__always)
