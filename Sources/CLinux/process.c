@@ -244,32 +244,3 @@ int clinux_become(const char *name, unsigned uid, unsigned gid) {
   if (setuid(uid) != 0) return 3;
   return 0;
 }
-
-long clinux_receive_with_descriptor(int fd, void *bytes, size_t count, int *out) {
-  struct iovec part = {bytes, count};
-  union {
-    char bytes[CMSG_SPACE(sizeof(int) * 2)];
-    struct cmsghdr aligned;
-  } control;
-  struct msghdr message = {.msg_iov = &part,
-                           .msg_iovlen = 1,
-                           .msg_control = control.bytes,
-                           .msg_controllen = sizeof control.bytes};
-  long got;
-  do got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-  while (got < 0 && errno == EINTR);
-  if (got < 0) return -errno;
-  if (message.msg_controllen == 0) return got;
-  int last = -1;
-  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header;
-       header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-    size_t carried = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < carried; i++) {
-      if (last >= 0) close(last);
-      memcpy(&last, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
-    }
-  }
-  if (last >= 0) *out = last;
-  return got;
-}

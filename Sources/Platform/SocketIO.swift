@@ -141,10 +141,15 @@ public enum SocketIO {
     _ socket: Int32, into bytes: UnsafeMutablePointer<UInt8>, capacity: Int,
     descriptor: inout Int32
   ) -> Transfer {
-    let got = unsafe clinux_receive_with_descriptor(socket, bytes, capacity, &descriptor)
-    if got > 0 { return .moved(got) }
-    if got == 0 { return .peerClosed }
-    return failure(Int32(-got))
+    unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: 16) { numbers in
+      var count: Int32 = 0
+      let got = unsafe clinux_receive_message(
+        socket, bytes, capacity, numbers.baseAddress, &count)
+      if count > 0 { descriptor = unsafe numbers[0] }
+      for index in 1..<max(1, Int(count)) { unsafe close(numbers[index]) }
+      if got > 0 { return .moved(got) }
+      return got == 0 ? .peerClosed : failure(Int32(-got))
+    }
   }
 
   /// socketpair(2) of streams, non-blocking and close-on-exec. Both ends are the caller's.

@@ -115,10 +115,6 @@ long clinux_send_message(int fd, const void *bytes, size_t count, const int *fds
 /// `fdcount`. Returns bytes, 0 at end of file, -errno on errors, -EMSGSIZE if it was cut short.
 long clinux_receive_message(int fd, void *bytes, size_t count, int *fds, int *fdcount);
 
-/// Receives bytes of a stream, and the descriptor (close-on-exec) that came with them into `*out`,
-/// which stays as it is without one. Returns bytes, 0 at end of file, -errno on errors.
-long clinux_receive_with_descriptor(int fd, void *bytes, size_t count, int *out);
-
 /// open(2) with a mode, a variadic function.
 int clinux_open(const char *path, int flags, unsigned mode);
 
