@@ -86,7 +86,9 @@ let package = Package(
     tests("AccessLog", ["AccessLog", "HTTP1", "Bytes"]),
     tests("StaticFiles", ["StaticFiles", "HTTP1", "Platform", "Bytes"]),
     tests("Control", ["Control", "Platform"]),
-    tests("Supervision", ["Supervision", "Configuration", "ProcessPolicy", "Platform"]),
+    tests(
+      "Supervision",
+      ["Supervision", "Configuration", "ProcessPolicy", "Reporting", "Platform"]),
     tests("Scoreboard", ["Scoreboard", "Reporting", "ProcessPolicy", "Platform"]),
     tests("Platform", ["Platform"]),
     tests("Server", ["Server", "Control", "ProcessPolicy", "HTTP1", "Platform", "Bytes"]),

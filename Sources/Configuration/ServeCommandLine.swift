@@ -52,6 +52,11 @@ public struct ServeCommandLine: Equatable, Sendable {
     }
     // Who asks for help gets it, whatever else stands there.
     guard action != .help, action != .printReference else { return }
+    guard settings.metricsPath.isEmpty || settings.metricsPath != settings.statusPath else {
+      throw UsageError(
+        "--metrics and --status-path both are \(settings.metricsPath); give each a path of its own, "
+          + "such as /metrics and /server-status")
+    }
     try settleProcesses(usableCPUs: usableCPUs)
   }
 

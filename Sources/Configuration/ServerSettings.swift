@@ -157,7 +157,9 @@ public struct ServerSettings: Equatable, Sendable {
 
   /// URL path of the status page; empty: none.
   public var statusPath = ""
-  /// Who may see it: `local` (this machine's clients) or `all`.
+  /// URL path of the metrics; empty: none.
+  public var metricsPath = ""
+  /// Who may see these: `local` (this machine's clients) or `all`.
   public var statusAccess = "local"
   /// User of the workers, name or number; empty: unchanged.
   public var user = ""

@@ -255,12 +255,18 @@ public enum SettingsTable {
       defaultNote: "none",
       reason: "It shows addresses and requests of other clients, so somebody has to want it."),
     SettingDefinition(
+      "metrics", directive: "MetricsPath", .urlPath(\.metricsPath), "/PATH", in: .operation,
+      help: "Give metrics in Prometheus's text form at this path. It wins over --static and the "
+        + "application.",
+      defaultNote: "none",
+      reason: "They tell the load and the deaths of the server, so somebody has to want them."),
+    SettingDefinition(
       "status-access", directive: "Require local",
       .choice(
         \.statusAccess, words: [SettingChoice("local"), SettingChoice("all")]), "WORD",
       in: .operation,
-      help: "Who may see it: local (clients on this machine whose request no proxy forwarded) or "
-        + "all.",
+      help: "Who may see it and the metrics: local (clients on this machine whose request no proxy "
+        + "forwarded) or all.",
       reason: "As in the configuration that comes with Apache; others get 403."),
   ]
 

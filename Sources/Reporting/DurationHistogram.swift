@@ -14,21 +14,25 @@ public struct DurationHistogram: Equatable, Sendable {
   public private(set) var counts: [Int64]
   /// The longest duration, in microseconds.
   public private(set) var longestUs: Int64
+  /// All durations together, in microseconds.
+  public private(set) var sumUs: Int64
 
   /// No duration yet.
   public init() {
     counts = [Int64](repeating: 0, count: Self.classes)
     longestUs = 0
+    sumUs = 0
   }
 
   /// What was counted elsewhere, such as in shared memory: missing classes are empty, negative
   /// numbers count as 0, and absurdly large ones as 2^40.
-  public init(counts: [Int64], longestUs: Int64) {
+  public init(counts: [Int64], longestUs: Int64, sumUs: Int64 = 0) {
     self.init()
     for (index, count) in counts.prefix(Self.classes).enumerated() {
       self.counts[index] = min(max(0, count), 1 << 40)
     }
     self.longestUs = max(0, longestUs)
+    self.sumUs = max(0, sumUs)
   }
 
   /// The class of a duration in microseconds; negative ones are in the first. Allocates: never.
@@ -52,6 +56,7 @@ public struct DurationHistogram: Equatable, Sendable {
   public mutating func count(us: Int64) {
     counts[Self.index(us: us)] &+= 1
     longestUs = max(longestUs, us)
+    sumUs &+= max(0, us)
   }
 
   /// Durations that were counted.

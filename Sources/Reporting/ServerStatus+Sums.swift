@@ -33,16 +33,12 @@ extension ServerStatus {
   /// Workers that end.
   public var stoppingWorkers: Int { workers.count { !$0.phase.isStaying } }
 
-  /// Connections of all workers.
+  /// Connections of all workers and fronts.
   public var connections: Connections {
-    workers.reduce(into: Connections()) { sum, worker in
-      sum.total &+= worker.connections.total
-      sum.keepAlive &+= worker.connections.keepAlive
-      sum.reading &+= worker.connections.reading
-      sum.writing &+= worker.connections.writing
-      sum.closing &+= worker.connections.closing
-      sum.waiting &+= worker.connections.waiting
-    }
+    var sum = Connections()
+    for worker in workers { sum.add(worker.connections) }
+    for front in fronts { sum.add(front.connections) }
+    return sum
   }
 
   /// Seconds since the server was started; at least 0.
@@ -168,6 +164,21 @@ extension ServerStatus.Worker {
 
   /// Handlers that are in a request, or hold a connection.
   public var busy: Int { handlers.count { $0.state.isBusy } }
+}
+
+extension ServerStatus.Connections {
+  fileprivate mutating func add(_ other: ServerStatus.Connections) {
+    total &+= other.total
+    keepAlive &+= other.keepAlive
+    reading &+= other.reading
+    writing &+= other.writing
+    closing &+= other.closing
+    waiting &+= other.waiting
+  }
+
+  /// Connections that do none of what is counted apart: their request waits, or is with a handler.
+  /// The total may be younger than the other numbers.
+  var inHand: Int { max(0, total &- keepAlive &- reading &- writing &- closing) }
 }
 
 extension ServerStatus.Phase {

@@ -36,8 +36,16 @@ public struct ServerStatus: Equatable, Sendable {
   public var forks: Int64 = 0
   /// See ``forks``.
   public var deaths: Int64 = 0
+  /// Processes of every kind that ended otherwise than they should, by cause.
+  public var deathCounts = DeathCounts()
+  /// Generations that were put into service: the start, restarts and reforks.
+  public var generationsServed: Int64 = 0
+  /// Generations that were given up before they served.
+  public var generationsFailed: Int64 = 0
   /// How long workers took until they served.
   public var forkTimes = ForkTimes()
+  /// How long requests took, of all workers that are and were.
+  public var serviceTimes = ServiceTimes()
   /// Handler threads that each worker has, where nothing calls for more.
   public var threadsPerWorker = 0
   /// Handler threads that a worker may have where there cannot be more workers.
@@ -49,6 +57,8 @@ public struct ServerStatus: Equatable, Sendable {
   public var memory: Memory?
   /// One element for each slot; nil where it is open.
   public var slots: [Worker?] = []
+  /// The processes that have the clients' connections in daemon mode; else none.
+  public var fronts: [Front] = []
 
   /// A server of which nothing is known.
   public init() {}
@@ -158,6 +168,27 @@ public struct ServerStatus: Equatable, Sendable {
     public var waiting = 0
 
     /// None.
+    public init() {}
+  }
+
+  /// One front process.
+  public struct Front: Equatable, Sendable {
+    /// 0, 1, …: which of the fronts.
+    public var number = 0
+    /// Process id; 0 before it is known.
+    public var pid: Int32 = 0
+    /// When it was started, in milliseconds before now.
+    public var ageMs: Int64 = 0
+    /// CPU time it has used, in milliseconds.
+    public var cpuMs: Int64 = 0
+    /// Its clients' connections, and the requests that wait for a worker.
+    public var connections = Connections()
+    /// Requests that it answered itself, such as those for files.
+    public var totals = Totals()
+    /// Requests among them that were turned away, because they had waited too long for a worker.
+    public var shed: Int64 = 0
+
+    /// A front of which nothing is known.
     public init() {}
   }
 

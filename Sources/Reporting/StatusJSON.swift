@@ -23,7 +23,12 @@ public enum StatusJSON {
     _ = status.forEachSlot(mostLetters: StatusText.mostLetters) { letters in
       for letter in letters { writer.append(letter: letter) }
     }
-    writer.append("\",\n  \"workers\": [")
+    writer.append("\",\n  \"fronts\": [")
+    for (index, front) in status.fronts.enumerated() {
+      writer.append(index == 0 ? "\n" : ",\n")
+      append(front, &writer)
+    }
+    writer.append("],\n  \"workers\": [")
     var left = mostHandlers
     for (index, worker) in status.workers.enumerated() {
       writer.append(index == 0 ? "\n" : ",\n")
@@ -92,6 +97,7 @@ public enum StatusJSON {
         "shed": \(status.shed),
         "forks": \(status.forks),
         "deaths": \(status.deaths),
+        "deaths_by_cause": \(text(status.deathCounts)),
         "fork_us": \(text(status.forkTimes.fork)),
         "fork_asked_us": \(text(status.forkTimes.asked)),
         "threads_per_worker": \(status.threadsPerWorker),
@@ -108,12 +114,30 @@ public enum StatusJSON {
     writer.append(",\n")
   }
 
+  private static func text(_ deaths: DeathCounts) -> String {
+    let processes = ServerProcess.allCases.map { process in
+      let causes = DeathCause.allCases.map { "\"\($0.label)\": \(deaths[process, $0])" }
+      return "\"\(process.label)\": {\(causes.joined(separator: ", "))}"
+    }
+    return "{\(processes.joined(separator: ",\n    "))}"
+  }
+
   private static func text(_ times: DurationHistogram) -> String {
     func number(_ percent: Int64) -> String {
       times.percentileUs(percent).map { "\($0)" } ?? "null"
     }
     return "{\"count\": \(times.total), \"p50\": \(number(50)), \"p99\": \(number(99)), "
       + "\"max\": \(number(100))}"
+  }
+
+  private static func append(_ front: ServerStatus.Front, _ writer: inout ReportWriter) {
+    writer.append("    {\"number\": \(front.number), \"pid\": \(front.pid)")
+    writer.append(", \"age_ms\": \(front.ageMs), \"cpu_ms\": \(front.cpuMs)")
+    writer.append(", \"shed\": \(front.shed),\n     \"connections\": ")
+    append(front.connections, &writer)
+    writer.append(",\n     \"totals\": ")
+    append(front.totals, &writer)
+    writer.append("}")
   }
 
   private static func append(

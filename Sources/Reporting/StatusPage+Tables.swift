@@ -34,6 +34,29 @@ extension StatusPage {
     writer.append("</ul>\n</section>\n")
   }
 
+  static func fronts(_ status: ServerStatus, _ writer: inout ReportWriter) {
+    guard !status.fronts.isEmpty else { return }
+    let columns = [
+      "Front", "Pid", "Connections", "Kept alive", "Read", "Written", "Requests wait", "CPU", "Age",
+    ]
+    open("Fronts", columns, texts: [], &writer)
+    for front in status.fronts.prefix(mostRows) {
+      let connections = front.connections
+      writer.append("<tr>")
+      cell(columns[0], "\(front.number)", &writer)
+      cell(columns[1], front.pid > 0 ? "\(front.pid)" : "–", &writer)
+      cell(columns[2], NumberText.grouped(Int64(connections.total)), &writer)
+      cell(columns[3], NumberText.grouped(Int64(connections.keepAlive)), &writer)
+      cell(columns[4], NumberText.grouped(Int64(connections.reading)), &writer)
+      cell(columns[5], NumberText.grouped(Int64(connections.writing)), &writer)
+      cell(columns[6], NumberText.grouped(Int64(connections.waiting)), &writer)
+      cell(columns[7], NumberText.duration(ms: front.cpuMs), &writer)
+      cell(columns[8], NumberText.duration(ms: front.ageMs), &writer)
+      writer.append("</tr>\n")
+    }
+    close(leftOut: status.fronts.count - mostRows, "fronts", &writer)
+  }
+
   static func workers(_ status: ServerStatus, _ writer: inout ReportWriter) {
     let workers = status.workers
     guard !workers.isEmpty else {

@@ -37,6 +37,7 @@ public enum StatusPage {
     capacity(status, &writer)
     facts(status, &writer)
     scoreboard(status, &writer)
+    fronts(status, &writer)
     workers(status, &writer)
     requests(status, &writer)
     footer(status, refreshSeconds, &writer)

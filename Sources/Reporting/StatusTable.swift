@@ -62,9 +62,19 @@ public enum StatusTable {
     now += "; connections \(connections.total)"
     if connections.waiting > 0 { now += ", \(connections.waiting) requests wait" }
     lines.append("  now        \(now)")
+    for front in status.fronts { lines.append("  front \(front.number)    \(line(front))") }
     let forks = status.forkTimes.sentence.map { "; \($0)" } ?? ""
     lines.append("  workers    \(status.forks) started, \(status.deaths) died\(forks)")
     return lines.map { line($0) + "\n" }.joined()
+  }
+
+  private static func line(_ front: ServerStatus.Front) -> String {
+    let connections = front.connections
+    var text = "pid \(front.pid), connections \(connections.total)"
+    text += " (\(connections.keepAlive) kept alive, \(connections.reading) read, "
+    text += "\(connections.writing) written)"
+    if connections.waiting > 0 { text += ", \(connections.waiting) requests wait" }
+    return text
   }
 
   private static func scoreboard(_ status: ServerStatus) -> String {

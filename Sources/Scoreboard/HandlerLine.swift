@@ -137,6 +137,11 @@ public import ProcessPolicy
   /// Client, host and request line of its latest request; nil where they are not known.
   public var texts: (client: String, host: String, request: String)? { text.read() }
 
+  /// Forgets what was done, and keeps the latest request; nobody writes meanwhile.
+  func forgetDone() {
+    for field in [Field.requests, Field.bytes, Field.durationUs] { numbers[field] = 0 }
+  }
+
   /// Forgets everything; nobody writes meanwhile.
   func clear() {
     numbers.clear()

@@ -6,8 +6,22 @@ public import Reporting
 extension Scoreboard {
   /// The server as it is now.
   ///
-  /// Reads without a lock: single numbers are right, and may be some microseconds apart.
+  /// Reads without a lock: single numbers are right, and may be some microseconds apart. What a
+  /// worker did that is just buried is counted once.
   public func status() -> ServerStatus {
+    // A supervisor that is killed in the middle leaves the number odd: it is not waited for.
+    for _ in 0..<Self.attempts {
+      guard let before = facts.movesBefore else { continue }
+      let status = statusOnce()
+      if facts.movesAfter == before { return status }
+    }
+    return statusOnce()
+  }
+
+  /// How often the status is read while processes are buried.
+  private static let attempts = 16
+
+  private func statusOnce() -> ServerStatus {
     let nowMs = Clock.monotonicMs()
     var status = ServerStatus()
     status.software = facts.software
@@ -21,7 +35,11 @@ extension Scoreboard {
     status.generation = facts.servingGeneration
     status.forks = facts.forks
     status.deaths = facts.deaths
+    status.deathCounts = facts.deathCounts
+    status.generationsServed = facts.generationsServed
+    status.generationsFailed = facts.generationsFailed
     status.forkTimes = facts.forkTimes
+    status.serviceTimes = facts.serviceTimes
     status.threadsPerWorker = min(max(1, facts.threadsPerWorker), threads)
     status.mostThreadsPerWorker = threads
     status.mostWorkers = facts.mostWorkers
@@ -34,8 +52,15 @@ extension Scoreboard {
     for index in 0..<slots {
       let slot = self[index]
       let worker = slot.worker(number: index, nowMs: nowMs)
-      if workerSlots.contains(index) { status.slots.append(worker?.worker) }
+      if workerSlots.contains(index) {
+        status.slots.append(worker?.worker)
+      } else if let front = worker?.worker {
+        status.fronts.append(Self.front(front, number: index - workerSlots.count))
+      }
       guard let worker else { continue }
+      for index in 0..<ServiceTimes.classes {
+        status.serviceTimes.add(slot.serviceCount(index), to: index)
+      }
       status.cpuMs &+= worker.worker.cpuMs
       status.shed &+= worker.worker.shed
       status.totals.requests &+= worker.worker.totals.requests
@@ -44,6 +69,19 @@ extension Scoreboard {
     }
     status.totals.durationMs = durationUs / 1000
     return status
+  }
+
+  /// The process of a front's slot.
+  private static func front(_ found: ServerStatus.Worker, number: Int) -> ServerStatus.Front {
+    var front = ServerStatus.Front()
+    front.number = number
+    front.pid = found.pid
+    front.ageMs = found.ageMs
+    front.cpuMs = found.cpuMs
+    front.connections = found.connections
+    front.totals = found.totals
+    front.shed = found.shed
+    return front
   }
 
   /// The machine's load averages; proc_loadavg(5).

@@ -2,7 +2,7 @@
 public import Reporting
 
 extension ServerFacts {
-  /// Lines of one histogram: the longest duration, and the classes.
+  /// Lines of one histogram: the longest duration and the sum, and the classes.
   private static let histogramLines =
     1 + (DurationHistogram.classes + SharedLine.fields - 1) / SharedLine.fields
   /// Lines of both of them.
@@ -22,6 +22,7 @@ extension ServerFacts {
       line(histogram, 1 + index / SharedLine.fields).add(1, to: index % SharedLine.fields)
       let longest = line(histogram, 0)
       longest[0] = max(longest[0], us)
+      longest.add(max(0, us), to: 1)
     }
   }
 
@@ -34,6 +35,6 @@ extension ServerFacts {
     DurationHistogram(
       counts: (0..<DurationHistogram.classes).map { index in
         line(number, 1 + index / SharedLine.fields)[index % SharedLine.fields]
-      }, longestUs: line(number, 0)[0])
+      }, longestUs: line(number, 0)[0], sumUs: line(number, 0)[1])
   }
 }

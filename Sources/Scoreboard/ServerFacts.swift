@@ -1,9 +1,14 @@
 // ServerFacts: what the supervisor says about the whole server. Edge.
+internal import Reporting
 
 /// The lines of a scoreboard that are about no worker in particular. Written by the supervisor.
 @safe public struct ServerFacts {
   /// Lines of numbers.
-  private static let numberLines = 4
+  private static let numberLines = serviceLine + WorkerSlot.serviceLines
+  /// The first line of ServerFacts+Gone's service times, behind those of its deaths.
+  static let serviceLine = deathLine + ServerProcess.allCases.count
+  /// The first line of its deaths: one for each kind of process.
+  static let deathLine = 5
   /// Longest title that is kept, in bytes.
   private static let titleBytes = 127
   /// Longest name of the product with its version.
@@ -30,16 +35,6 @@
     static let threadsPerWorker = 7
   }
 
-  private enum Gone {
-    static let requests = 0
-    static let bytes = 1
-    static let durationUs = 2
-    static let cpuMs = 3
-    static let forks = 4
-    static let deaths = 5
-    static let shed = 6
-  }
-
   /// Fields of the first line about memory; ServerFacts+Memory.
   enum Memory {
     static let budgetBytes = 0
@@ -59,14 +54,17 @@
   }
 
   private var now: SharedLine { line(0) }
-  private var gone: SharedLine { line(1) }
+  /// The first line of ServerFacts+Gone.
+  var gone: SharedLine { line(1) }
   var memoryLine: SharedLine { line(2) }
   var moreMemoryLine: SharedLine { line(3) }
+  /// The second line of ServerFacts+Gone.
+  var counters: SharedLine { line(4) }
 
   /// A line of ServerFacts+Forks, behind the texts.
   func forkLine(_ index: Int) -> SharedLine { line(Self.textLinesEnd + index) }
 
-  private func line(_ index: Int) -> SharedLine {
+  func line(_ index: Int) -> SharedLine {
     precondition((0..<Self.lines).contains(index))
     return unsafe SharedLine(at: base + index * SharedLine.bytes)
   }
@@ -141,13 +139,19 @@
   /// The generation that serves; 0 before any.
   public var servingGeneration: Int {
     get { Int(now[Now.servingGeneration]) }
-    nonmutating set { now[Now.servingGeneration] = Int64(newValue) }
+    nonmutating set {
+      now[Now.servingGeneration] = Int64(newValue)
+      generationWasServed()
+    }
   }
 
   /// The newest generation that was given up; 0 where none was.
   public var failedGeneration: Int {
     get { Int(now[Now.failedGeneration]) }
-    nonmutating set { now[Now.failedGeneration] = Int64(newValue) }
+    nonmutating set {
+      now[Now.failedGeneration] = Int64(newValue)
+      generationFailed()
+    }
   }
 
   /// Workers that may serve at once, `--workers`; 0 where nobody said it.
@@ -161,36 +165,4 @@
     get { Int(now[Now.threadsPerWorker]) }
     nonmutating set { now[Now.threadsPerWorker] = Int64(newValue) }
   }
-
-  /// A worker is asked for.
-  public func workerWasForked() { gone.add(1, to: Gone.forks) }
-
-  /// A worker ended otherwise than it should.
-  public func workerDied() { gone.add(1, to: Gone.deaths) }
-
-  /// Workers that were ever asked for.
-  public var forks: Int64 { gone[Gone.forks] }
-  /// Workers that ended otherwise than they should.
-  public var deaths: Int64 { gone[Gone.deaths] }
-
-  /// Adds what the worker of a slot did, which is gone, before the slot is cleared.
-  public func inherit(from slot: WorkerSlot) {
-    gone.add(slot.cpuMs, to: Gone.cpuMs)
-    gone.add(slot.shed, to: Gone.shed)
-    let done = slot.done
-    gone.add(done.requests, to: Gone.requests)
-    gone.add(done.bytes, to: Gone.bytes)
-    gone.add(done.durationUs, to: Gone.durationUs)
-  }
-
-  /// Requests that workers turned away which are gone.
-  public var shed: Int64 { gone[Gone.shed] }
-  /// Requests that workers answered which are gone.
-  var requests: Int64 { gone[Gone.requests] }
-  /// Bytes of their responses.
-  var bytes: Int64 { gone[Gone.bytes] }
-  /// Time they took, in microseconds.
-  var durationUs: Int64 { gone[Gone.durationUs] }
-  /// CPU time of those workers, in milliseconds.
-  var cpuMs: Int64 { gone[Gone.cpuMs] }
 }

@@ -27,6 +27,12 @@ internal import Synchronization
   @inline(__always)
   func add(_ amount: Int64, to field: Int) { self[field] = self[field] &+ amount }
 
+  /// The same for a number that several threads add to. Allocates: never.
+  @inline(__always)
+  func addAtomically(_ amount: Int64, to field: Int) {
+    unsafe cell(field).pointee.wrappingAdd(amount, ordering: .relaxed)
+  }
+
   /// Makes all numbers zero.
   func clear() { for field in 0..<Self.fields { self[field] = 0 } }
 

@@ -1,10 +1,12 @@
 // WorkerSlot: one worker's part of the shared memory that the supervisor reads. Edge.
 internal import ProcessPolicy
+internal import Reporting
 
 /// A worker's view of its own slot. One writer for each line, any reader; never a lock.
 ///
 ///     line 0         written by the supervisor: generation, phase, memory
 ///     line 1, 2      written by the worker: what it is, its connections
+///     line 3, 4      added to by its threads: how many requests took how long
 ///     4 lines each   written by handler threads: ``HandlerLine``, one more than there are handlers
 ///     2 lines each   for eight lanes: which request the worker began on each, and on which the
 ///     front
@@ -15,7 +17,10 @@ internal import ProcessPolicy
 /// them and clears the slot for the next one.
 @safe public struct WorkerSlot {
   /// Lines before those of the handlers.
-  static let headerLines = 3
+  static let headerLines = serviceLine + serviceLines
+  /// The first line of the service times, and how many they take.
+  private static let serviceLine = 3
+  static let serviceLines = (ServiceTimes.classes + SharedLine.fields - 1) / SharedLine.fields
 
   /// Where the worker is in its life, as the supervisor says.
   public enum Phase: Int64, Sendable {
@@ -207,6 +212,14 @@ internal import ProcessPolicy
     header(2).add(1, to: Shed.count)
   }
 
+  /// Counts a request that took `us` microseconds. Any thread of the worker. Allocates: never.
+  @inline(__always)
+  public func countService(us: Int64) {
+    let index = ServiceTimes.index(us: us)
+    header(Self.serviceLine &+ index / SharedLine.fields)
+      .addAtomically(1, to: index % SharedLine.fields)
+  }
+
   // MARK: written by the supervisor
 
   /// Clears the slot for a worker of `generation`; nobody lives in it then.
@@ -281,6 +294,19 @@ internal import ProcessPolicy
 
   /// Requests that were answered.
   public var requestsServed: Int64 { done.requests }
+
+  /// How many requests took as long as class `index` says.
+  func serviceCount(_ index: Int) -> Int64 {
+    header(Self.serviceLine + index / SharedLine.fields)[index % SharedLine.fields]
+  }
+
+  /// Forgets everything that ``ServerFacts/inherit(from:)`` adds up: the worker is gone.
+  func forgetDone() {
+    header(1)[Header.cpuMs] = 0
+    header(2)[Shed.count] = 0
+    for index in 0..<Self.serviceLines { header(Self.serviceLine + index).clear() }
+    for index in 0...threads { line(index).forgetDone() }
+  }
 
   /// What all handlers did, and the monitor: its line belongs to no handler, but what it answered
   /// is answered.

@@ -1,4 +1,4 @@
-// Exchange+Status: the server's status over HTTP (`--status-path`). Assembly.
+// Exchange+Status: the server's status over HTTP (`--status-path`, `--metrics`). Assembly.
 internal import Bytes
 internal import Configuration
 internal import HTTP1
@@ -6,23 +6,40 @@ internal import Reporting
 internal import Scoreboard
 
 extension Exchange {
-  /// Answers with the status of the whole server, as the query asks for it. Allocates.
-  func respondWithStatus(of scoreboard: Scoreboard) {
+  /// What the server says about itself.
+  enum Report {
+    /// A page, mod_status's text, or JSON: ``StatusReport``.
+    case status
+    /// ``MetricsText``.
+    case metrics
+  }
+
+  /// Answers with a report of the whole server; with the status as the query asks for it. Allocates.
+  func respond(with report: Report, of scoreboard: Scoreboard) {
     guard head.method == .get || head.method == .head else {
       return respond(status: 405, field: "Allow: GET, HEAD")
     }
     guard unsafe server.settings.statusAccess == "all" || isLocal else {
       return respond(status: 403, field: "Cache-Control: no-store")
     }
-    let report = StatusReport(
-      scoreboard.status(), query: text(head.query), host: Self.withoutPort(text(head.host)))
+    let status = scoreboard.status()
+    switch report {
+    case .status:
+      let report = StatusReport(
+        status, query: text(head.query), host: Self.withoutPort(text(head.host)))
+      respond(with: report.body, report.contentType)
+    case .metrics: respond(with: MetricsText.render(status), MetricsText.contentType)
+    }
+  }
+
+  private func respond(with body: [UInt8], _ contentType: StaticString) {
     beginHead(status: 200)
     writer.append("Content-Type: ")
-    writer.append(report.contentType)
+    writer.append(contentType)
     writer.append("\r\nCache-Control: no-store\r\nContent-Security-Policy: ")
     writer.append(StatusPage.securityPolicy)
     writer.append("\r\nX-Content-Type-Options: nosniff\r\n")
-    unsafe report.body.withUnsafeBytes { unsafe finish(copying: $0) }
+    unsafe body.withUnsafeBytes { unsafe finish(copying: $0) }
   }
 
   /// Whether the client is on this machine, and speaks for nobody else as a proxy would.

@@ -67,6 +67,7 @@ extension WorkerServer {
     setClock(Clock.monotonicMicroseconds())
     if exchange.head.length > 0 { exchange.describe(nowMs: nowMs) }
     exchange.endLine(durationUs: nowUs - beganUs)
+    slot.countService(us: nowUs - beganUs)
   }
 
   /// Takes over a reading of CLOCK_MONOTONIC. By the holder of the role.

@@ -173,6 +173,7 @@ extension WorkerServer {
     precondition(exchange.isOver, "an application must finish or abort its exchange")
     let endedUs = Clock.monotonicMicroseconds()
     exchange.endLine(durationUs: endedUs - nowUs)
+    slot.countService(us: endedUs - nowUs)
     if endedUs >= thread.faults.nextLookUs { lookAtFaults(thread, exchange, nowUs: endedUs) }
     return endedUs
   }
@@ -230,12 +231,12 @@ extension WorkerServer {
         status: 200, field: Self.allowed)
       return true
     default:
-      if unsafe statusPath.count > 0 && isStatus(head, exchange.headBytes) {
+      if let report = unsafe report(head, exchange.headBytes) {
         // This takes a while: nobody should wait for a lock of the application meanwhile.
         application.threadWillBlock(thread.index)
         takeCensus()
         exchange.describe(nowMs: nowMs)
-        exchange.respondWithStatus(of: scoreboard)
+        exchange.respond(with: report, of: scoreboard)
         return true
       }
       let mount = unsafe mount(head, exchange.headBytes)
@@ -246,15 +247,24 @@ extension WorkerServer {
     }
   }
 
-  /// Whether the path is the status path, byte for byte, or that with a slash behind it, as some
-  /// readers of httpd's status ask for it.
-  private func isStatus(_ head: RequestHead, _ bytes: UnsafePointer<UInt8>) -> Bool {
+  /// The report of the server that stands at the path of a request; nil for none.
+  private func report(_ head: RequestHead, _ bytes: UnsafePointer<UInt8>) -> Exchange.Report? {
+    if unsafe statusPath.count > 0 && isAt(statusPath, head, bytes) { return .status }
+    if unsafe metricsPath.count > 0 && isAt(metricsPath, head, bytes) { return .metrics }
+    return nil
+  }
+
+  /// Whether the path is `place`, byte for byte, or that with a slash behind it, as some readers of
+  /// httpd's status ask for it.
+  private func isAt(
+    _ place: StaticBytes, _ head: RequestHead, _ bytes: UnsafePointer<UInt8>
+  ) -> Bool {
     let path = unsafe UnsafeBufferPointer(
       start: bytes + Int(head.path.offset), count: Int(head.path.count))
-    guard path.count > statusPath.count, unsafe path.last == UInt8(ascii: "/") else {
-      return unsafe path.elementsEqual(statusPath.bytes)
+    guard path.count > place.count, unsafe path.last == UInt8(ascii: "/") else {
+      return unsafe path.elementsEqual(place.bytes)
     }
-    return unsafe path.dropLast().elementsEqual(statusPath.bytes)
+    return unsafe path.dropLast().elementsEqual(place.bytes)
   }
 
   /// The static mount that claims the request with this head, or -1.

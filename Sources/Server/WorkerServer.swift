@@ -28,6 +28,8 @@ internal import Synchronization
   let serverName: StaticBytes
   /// Empty where the status is not shown.
   let statusPath: StaticBytes
+  /// Empty where metrics are not shown.
+  let metricsPath: StaticBytes
   let processID: Int32
   let rule: AcceptRule
   /// Whether the worker shall become a mold, and so has one thread.
@@ -184,6 +186,7 @@ internal import Synchronization
     self.scoreboard = scoreboard
     slot = scoreboard[number]
     statusPath = StaticBytes(settings.statusPath)
+    metricsPath = StaticBytes(settings.metricsPath)
     self.listeners = listeners
     listenerCount = listeners.count
     let numbers = UnsafeMutablePointer<Int32>.allocate(capacity: max(1, listeners.count))

@@ -1,6 +1,7 @@
 // DeathNotice: says in one sentence why a process ended. Pure.
 internal import Configuration
 public import Platform
+public import Reporting
 
 /// Why the supervisor killed a worker.
 public enum KillReason: Equatable, Sendable {
@@ -57,6 +58,16 @@ public struct DeathNotice: Equatable, Sendable {
   /// Severity in the error log.
   public var level: LogLevel {
     isExpected || killReason == .stoppedAtOnce || killReason == .notNeeded ? .info : .error
+  }
+
+  /// Why it ended, for counting; says nothing where it ended as it should.
+  public var cause: DeathCause {
+    switch status {
+    case .exited(code: ExitCode.resources.rawValue): .resourceShortage
+    case .exited: .exit
+    case .signalled where killReason != nil: .timeout
+    case .signalled: outOfMemory == true ? .outOfMemory : .signal
+    }
   }
 
   /// The sentence.

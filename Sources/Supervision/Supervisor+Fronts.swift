@@ -3,6 +3,7 @@ internal import Configuration
 internal import Control
 internal import Platform
 internal import ProcessPolicy
+internal import Reporting
 internal import Scoreboard
 
 extension Supervisor {
@@ -98,6 +99,7 @@ extension Supervisor {
       ErrorLog.write(notice.level, notice.message)
       return true
     }
+    scoreboard.facts.died(.front, of: notice.cause)
     ErrorLog.write(
       .error, "\(notice.message); its clients' connections are gone, and it is started again")
     front.backOff.died(readyForMs: front.readySinceMs.map { nowMs - $0 }, nowMs: nowMs)

@@ -3,6 +3,7 @@ internal import Configuration
 internal import Control
 internal import Platform
 internal import ProcessPolicy
+internal import Reporting
 internal import Scoreboard
 
 // How a version comes into service:
@@ -180,6 +181,7 @@ extension Supervisor {
       readUntilEnd(mold, nowMs: nowMs)
       let notice = DeathNotice(
         pid: pid, who: "mold", status: status, state: .ready, outOfMemory: ranOutOfMemory())
+      scoreboard.facts.died(.mold, of: notice.cause)
       ErrorLog.write(.error, "\(notice.message); the workers go on, and a new one is started")
       moldBackOff.died(readyForMs: moldReadySinceMs.map { nowMs - $0 }, nowMs: nowMs)
       if !hasServed { stop(.workersDie, nowMs: nowMs) }
@@ -188,10 +190,10 @@ extension Supervisor {
     guard let mold = nextMold, mold.pid == pid else { return false }
     readUntilEnd(mold, nowMs: nowMs)
     nextMold = nil
-    var reason = DeathNotice(
+    let notice = DeathNotice(
       pid: pid, who: "mold", status: status, state: mold.state == .loading ? .starting : .ready,
-      outOfMemory: ranOutOfMemory()
-    ).message
+      outOfMemory: ranOutOfMemory())
+    var reason = notice.message
     if mold.timedOut {
       reason =
         "the application was not loaded after \(settings.startupTimeoutMs / 1000) s "
@@ -206,6 +208,7 @@ extension Supervisor {
         + "choose a Python with --python"
     }
     if phase == .stopping { return true }
+    scoreboard.facts.died(.mold, of: mold.timedOut ? .timeout : notice.cause)
     if mold.isRefork {
       drainTrial(of: mold, nowMs: nowMs)
       reforkFailed(because: reason, nowMs: nowMs)

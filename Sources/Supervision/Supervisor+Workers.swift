@@ -3,6 +3,7 @@ internal import Configuration
 internal import Control
 internal import Platform
 internal import ProcessPolicy
+internal import Reporting
 internal import Scoreboard
 
 extension Supervisor {
@@ -281,7 +282,7 @@ extension Supervisor {
     let readyForMs = worker.readySinceMs.map { nowMs - $0 }
     let generation = worker.generation
     if worker.isScout { scoutDied(worker, notice, nowMs: nowMs) }
-    if notice.level == .error { scoreboard.facts.workerDied() }
+    if notice.level == .error { scoreboard.facts.died(.worker, of: notice.cause) }
     scoreboard.facts.inherit(from: worker.board)
     memory.forget(worker)
     if nextMold?.generation != generation {

@@ -69,6 +69,7 @@ import Testing
     settings.memoryBudgetBytes = 1 << 28
     settings.warmRequests = ["/a", "POST /b; X: y, z"]
     (settings.statusPath, settings.statusAccess) = ("/status", "all")
+    settings.metricsPath = "/metrics"
     (settings.maxRequests, settings.maxRequestsJitter) = (10, 11)
     (settings.limitRequestLine, settings.limitRequestFieldSize) = (100, 101)
     (settings.limitRequestFields, settings.limitRequestBody) = (12, 13)

@@ -54,6 +54,16 @@ enum Samples {
     return worker
   }
 
+  /// A front with 20 connections and 4 requests that wait.
+  static var front: ServerStatus.Front {
+    var front = ServerStatus.Front()
+    front.pid = 4800
+    front.connections.total = 20
+    front.connections.keepAlive = 9
+    front.connections.waiting = 4
+    return front
+  }
+
   /// As many slots as there can be, every one with workers that had a request.
   static func big(slots: Int, threads: Int) -> ServerStatus {
     var status = small
@@ -108,6 +118,13 @@ enum Samples {
     status.totals = ServerStatus.Totals(requests: number, bytes: number, durationMs: number)
     status.forks = number
     status.shed = number
+    status.generationsServed = number
+    status.deathCounts[.worker, .signal] = number
+    for index in 0..<ServiceTimes.classes { status.serviceTimes.add(number, to: index) }
+    status.memory = ServerStatus.Memory()
+    status.memory?.usedBytes = number
+    status.memory?.stallPercent = Int(number)
+    status.memory?.capacity = Int(number)
     for slot in [0, 2] {
       status.slots[slot]?.generation = Int(number)
       status.slots[slot]?.ageMs = number

@@ -15,8 +15,9 @@ import Testing
     #expect(
       root.keys.sorted() == [
         "busy_handlers", "bytes_per_request", "bytes_per_second", "connections", "cpu_ms",
-        "cpu_percent", "deaths", "fork_asked_us", "fork_us", "forks", "format", "generation",
-        "graceful_handlers", "idle_handlers", "load", "memory", "mpm", "ms_per_request",
+        "cpu_percent", "deaths", "deaths_by_cause", "fork_asked_us", "fork_us", "forks", "format",
+        "fronts", "generation", "graceful_handlers", "idle_handlers", "load", "memory", "mpm",
+        "ms_per_request",
         "now_seconds", "policy", "requests_per_second", "scoreboard", "serving_since_seconds",
         "shed", "slots", "software",
         "started_seconds", "stopping_workers", "supervisor_pid", "threads_per_worker",
@@ -63,6 +64,24 @@ import Testing
     #expect(fork == ["count": 1, "p50": 2_000, "p99": 2_000, "max": 2_000])
     let asked = try #require(try object(status)["fork_asked_us"] as? [String: Int])
     #expect(asked["max"] == 3_000)
+  }
+
+  @Test func frontsAndCausesOfDeath() throws {
+    var status = Samples.small
+    #expect((try object(status)["fronts"] as? [Any])?.isEmpty == true)
+    status.fronts = [Samples.front]
+    status.deathCounts[.front, .outOfMemory] = 3
+    let root = try object(status)
+    let fronts = try #require(root["fronts"] as? [[String: Any]])
+    #expect(
+      fronts[0].keys.sorted() == [
+        "age_ms", "connections", "cpu_ms", "number", "pid", "shed", "totals",
+      ])
+    #expect(fronts[0]["pid"] as? Int == 4800)
+    let connections = try #require(root["connections"] as? [String: Int])
+    #expect(connections["total"] == 7 + 20 && connections["waiting"] == 4)
+    let deaths = try #require(root["deaths_by_cause"] as? [String: [String: Int]])
+    #expect(deaths["front"]?["out_of_memory"] == 3 && deaths["worker"]?["signal"] == 0)
   }
 
   @Test func anEmptyServerIsAnObjectToo() throws {

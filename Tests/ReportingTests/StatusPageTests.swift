@@ -45,6 +45,18 @@ import Testing
     #expect(!page.contains("http-equiv=\"refresh\""))
   }
 
+  @Test func frontsHaveALineEach() {
+    var status = Samples.small
+    #expect(!page(status).contains("Fronts"))
+    status.fronts = [Samples.front, Samples.front]
+    let page = page(status)
+    #expect(unbalanced(page) == [])
+    #expect(page.contains("<h2>Fronts</h2>"))
+    #expect(page.components(separatedBy: ">4800<").count == 3)
+    #expect(StatusTable.render(status).contains("  front 0    pid 4800, connections 20 (9 kept"))
+    #expect(StatusTable.render(status).contains(", 4 requests wait"))
+  }
+
   @Test func nothingIsLoadedOrRun() {
     let page = page(Samples.small)
     #expect(!page.contains("<script") && !page.contains("src="))

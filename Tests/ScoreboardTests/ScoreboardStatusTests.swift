@@ -67,6 +67,8 @@ import Testing
       slot.setCensus(keepAlive: 3, reading: 4, writing: 5, closing: 6)
       slot.countShed(waitedMs: 1500)
       slot.countShed(waitedMs: 1200)
+      slot.countService(us: 2500)
+      slot.countService(us: 500)
     }
     let before = board.status()
     #expect(before.totals == ServerStatus.Totals(requests: 4, bytes: 500, durationMs: 6))
@@ -74,13 +76,60 @@ import Testing
     #expect(before.shed == 4)
     #expect(before.slots[1]?.shed == 2)
     #expect(board[0].shedWaitedMs == 1200)
+    #expect(before.serviceTimes.counts[1] == 2 && before.serviceTimes.counts[3] == 2)
     board.facts.inherit(from: board[0])
+    // Also before the slot is cleared: sums that rise and fall again look like a new server.
+    let between = board.status()
+    #expect(between.totals == before.totals)
+    #expect(between.shed == before.shed && between.cpuMs == before.cpuMs)
+    #expect(between.serviceTimes == before.serviceTimes)
     board[0].clear(generation: 0, phase: .open)
     let after = board.status()
     #expect(after.totals == before.totals)
+    #expect(after.serviceTimes == before.serviceTimes)
     #expect(after.cpuMs == before.cpuMs)
     #expect(after.shed == before.shed)
     #expect(after.slots[0] == nil)
+  }
+
+  @Test func countsDeathsByCauseAndGenerations() throws {
+    let board = try board(slots: 1, threads: 1)
+    var expected = DeathCounts()
+    for process in ServerProcess.allCases {
+      for cause in DeathCause.allCases {
+        for _ in 0...(process.rawValue * 10 + cause.rawValue) {
+          board.facts.died(process, of: cause)
+        }
+        expected[process, cause] = Int64(process.rawValue * 10 + cause.rawValue + 1)
+      }
+    }
+    board.facts.servingGeneration = 1
+    board.facts.servingGeneration = 3
+    board.facts.failedGeneration = 2
+    board.facts.describe(title: "t", software: "s", mpm: "m", policy: "p")
+    let status = board.status()
+    #expect(status.deathCounts == expected)
+    // Those of workers alone, as it always was.
+    #expect(status.deaths == 1 + 2 + 3 + 4 + 5)
+    #expect(status.generationsServed == 2 && status.generationsFailed == 1)
+    #expect(status.title == "t" && status.serviceTimes == ServiceTimes())
+  }
+
+  @Test func frontsStandApartFromWorkers() throws {
+    let memory = try Scoreboard.makeDescriptor(slots: 3, threads: 1, lanes: 2, fronts: 2)
+    let board = try Scoreboard(mapping: memory.number)
+    board[0].clear(generation: 1, phase: .serving)
+    board[0].setConnections(1)
+    board[2].clear(generation: 0, phase: .serving)
+    board[2].occupy(pid: 77, startedMs: 1)
+    board[2].setConnections(5)
+    board[2].setWaiting(2)
+    board[2].setCensus(keepAlive: 3, reading: 1, writing: 0, closing: 0)
+    let status = board.status()
+    #expect(status.slots.count == 1)
+    #expect(status.fronts.map(\.number) == [1] && status.fronts.map(\.pid) == [77])
+    #expect(status.connections.total == 6 && status.connections.waiting == 2)
+    #expect(status.connections.keepAlive == 3)
   }
 
   @Test func tellsHowLongForksTook() throws {

@@ -10,8 +10,8 @@ import Testing
   @Test func takesWholeCacheLines() {
     let empty = Scoreboard.bytes(slots: 0, threads: 1)
     #expect(empty % 64 == 0)
-    #expect(Scoreboard.bytes(slots: 1, threads: 1) - empty == 64 * (3 + 2 * 4))
-    #expect(Scoreboard.bytes(slots: 10, threads: 4) - empty == 64 * 10 * (3 + 5 * 4))
+    #expect(Scoreboard.bytes(slots: 1, threads: 1) - empty == 64 * (5 + 2 * 4))
+    #expect(Scoreboard.bytes(slots: 10, threads: 4) - empty == 64 * 10 * (5 + 5 * 4))
   }
 
   @Test func isSharedByItsMappings() throws {

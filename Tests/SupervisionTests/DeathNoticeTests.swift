@@ -1,5 +1,6 @@
 // Every death is explained.
 import Platform
+import Reporting
 import Supervision
 import Testing
 
@@ -34,6 +35,20 @@ import Testing
   @Test func tellWantOfResourcesFromOtherCodes() {
     #expect(notice(.exited(code: 8), .starting).message.contains("short of descriptors"))
     #expect(!notice(.exited(code: 9), .starting).message.contains("short of"))
+  }
+
+  @Test func knowTheCause() {
+    #expect(notice(killed).cause == .signal)
+    #expect(notice(killed, outOfMemory: false).cause == .signal)
+    #expect(notice(killed, outOfMemory: true).cause == .outOfMemory)
+    #expect(notice(.signalled(signal: 11, dumpedCore: true)).cause == .signal)
+    #expect(notice(killed, reason: .gracefulTimeout(seconds: 1)).cause == .timeout)
+    // The counter of kills may have risen because of another process.
+    let stuck = KillReason.stuckRequest(thread: 0, seconds: 60)
+    #expect(notice(killed, reason: stuck, outOfMemory: true).cause == .timeout)
+    #expect(notice(.exited(code: 7)).cause == .exit)
+    #expect(notice(.exited(code: 8), .starting).cause == .resourceShortage)
+    #expect(notice(.exited(code: 9)).cause == .exit)
   }
 
   @Test func countLostRequests() {

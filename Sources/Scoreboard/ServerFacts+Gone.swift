@@ -1,0 +1,116 @@
+// ServerFacts+Gone: what is counted for the whole life of the server. Edge.
+//
+// What a worker did stands in its slot until it is gone, and is added up here then. A reader that
+// came between the two steps would see it twice, or not at all, and its sum would fall afterwards,
+// which monitoring takes for a restart of the server. So both are done while a number is odd, as in
+// RequestText, and a reader that finds it odd or changed reads again (`Scoreboard.status()`).
+public import Reporting
+internal import Synchronization
+
+extension ServerFacts {
+  private enum Gone {
+    static let requests = 0
+    static let bytes = 1
+    static let durationUs = 2
+    static let cpuMs = 3
+    static let forks = 4
+    static let deaths = 5
+    static let shed = 6
+  }
+
+  private enum Counter {
+    static let sequence = 0
+    static let generationsServed = 1
+    static let generationsFailed = 2
+  }
+
+  // MARK: written by the supervisor
+
+  /// A worker is asked for.
+  public func workerWasForked() { gone.add(1, to: Gone.forks) }
+
+  /// A process ended otherwise than it should.
+  public func died(_ process: ServerProcess, of cause: DeathCause) {
+    if process == .worker { gone.add(1, to: Gone.deaths) }
+    line(Self.deathLine + process.rawValue).add(1, to: cause.rawValue)
+  }
+
+  func generationWasServed() { counters.add(1, to: Counter.generationsServed) }
+
+  func generationFailed() { counters.add(1, to: Counter.generationsFailed) }
+
+  /// Adds what the process of a slot did, which is gone, and takes it out of the slot.
+  public func inherit(from slot: WorkerSlot) {
+    let number = counters[Counter.sequence] & ~1
+    counters[Counter.sequence] = number &+ 1
+    atomicMemoryFence(ordering: .releasing)
+    gone.add(slot.cpuMs, to: Gone.cpuMs)
+    gone.add(slot.shed, to: Gone.shed)
+    let done = slot.done
+    gone.add(done.requests, to: Gone.requests)
+    gone.add(done.bytes, to: Gone.bytes)
+    gone.add(done.durationUs, to: Gone.durationUs)
+    for index in 0..<ServiceTimes.classes {
+      line(Self.serviceLine + index / SharedLine.fields)
+        .add(slot.serviceCount(index), to: index % SharedLine.fields)
+    }
+    slot.forgetDone()
+    atomicMemoryFence(ordering: .releasing)
+    counters[Counter.sequence] = number &+ 2
+  }
+
+  // MARK: read by others
+
+  /// The number to compare before and after reading what processes did; nil while the supervisor
+  /// moves some of it.
+  var movesBefore: Int64? {
+    let number = counters[Counter.sequence]
+    atomicMemoryFence(ordering: .acquiring)
+    return number & 1 == 0 ? number : nil
+  }
+
+  /// The same number afterwards.
+  var movesAfter: Int64 {
+    atomicMemoryFence(ordering: .acquiring)
+    return counters[Counter.sequence]
+  }
+
+  /// Workers that were ever asked for.
+  public var forks: Int64 { gone[Gone.forks] }
+  /// Workers that ended otherwise than they should.
+  public var deaths: Int64 { gone[Gone.deaths] }
+  /// All processes that did, by cause.
+  var deathCounts: DeathCounts {
+    var counts = DeathCounts()
+    for process in ServerProcess.allCases {
+      for cause in DeathCause.allCases {
+        counts[process, cause] = line(Self.deathLine + process.rawValue)[cause.rawValue]
+      }
+    }
+    return counts
+  }
+  /// Generations that were put into service.
+  var generationsServed: Int64 { counters[Counter.generationsServed] }
+  /// Generations that were given up before they served.
+  var generationsFailed: Int64 { counters[Counter.generationsFailed] }
+  /// How long the requests took of workers that are gone.
+  var serviceTimes: ServiceTimes {
+    var times = ServiceTimes()
+    for index in 0..<ServiceTimes.classes {
+      let line = line(Self.serviceLine + index / SharedLine.fields)
+      times.add(line[index % SharedLine.fields], to: index)
+    }
+    return times
+  }
+
+  /// Requests that workers turned away which are gone.
+  public var shed: Int64 { gone[Gone.shed] }
+  /// Requests that workers answered which are gone.
+  var requests: Int64 { gone[Gone.requests] }
+  /// Bytes of their responses.
+  var bytes: Int64 { gone[Gone.bytes] }
+  /// Time they took, in microseconds.
+  var durationUs: Int64 { gone[Gone.durationUs] }
+  /// CPU time of those workers, in milliseconds.
+  var cpuMs: Int64 { gone[Gone.cpuMs] }
+}
