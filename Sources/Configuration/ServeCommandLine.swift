@@ -54,8 +54,8 @@ public struct ServeCommandLine: Equatable, Sendable {
     guard action != .help, action != .printReference else { return }
     guard settings.metricsPath.isEmpty || settings.metricsPath != settings.statusPath else {
       throw UsageError(
-        "--metrics and --status-path both are \(settings.metricsPath); give each a path of its own, "
-          + "such as /metrics and /server-status")
+        "--metrics and --status-path both are \(settings.metricsPath); give each a path of its "
+          + "own, such as /metrics and /server-status")
     }
     try settleProcesses(usableCPUs: usableCPUs)
   }

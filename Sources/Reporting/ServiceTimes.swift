@@ -1,7 +1,7 @@
 // ServiceTimes: how long requests took, counted in classes that suit monitoring. Pure.
 
-/// How many requests took how long, each from its begin in a handler to its end. Requests that were
-/// shed are not among them: they would look fast.
+/// How many requests took how long, each from its begin in a handler to its end. Requests that
+/// were shed are not among them: they would look fast.
 ///
 /// The bounds are those of Prometheus's clients, with finer ones below: `1-2.5-5` steps from 100 µs
 /// to 10 s. A duration that equals a bound counts below it.

@@ -14,7 +14,7 @@ extension Exchange {
     case metrics
   }
 
-  /// Answers with a report of the whole server; with the status as the query asks for it. Allocates.
+  /// Answers with a report of the whole server, the status as the query asks for it. Allocates.
   func respond(with report: Report, of scoreboard: Scoreboard) {
     guard head.method == .get || head.method == .head else {
       return respond(status: 405, field: "Allow: GET, HEAD")

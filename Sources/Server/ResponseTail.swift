@@ -39,6 +39,8 @@ internal import Platform
   private var promised: Int64 = -1
   /// What the access log needs when the response is complete.
   var record: LoggedRequest?
+  /// Whether the worker behind this front has counted the bytes of the response.
+  var isCounted = false
   /// Bytes sent from this tail.
   private(set) var bytesSent: Int64 = 0
   /// Body bytes among them, for the log.

@@ -108,7 +108,7 @@ extension WorkerServer {
     guard let unmanaged = unsafe connection.pointee.tail else { return }
     unsafe connection.pointee.tail = nil
     let tail = unsafe unmanaged.takeRetainedValue()
-    unsafe count(laterBytes: tail.bytesSent, connection)
+    if !tail.isCounted { unsafe count(laterBytes: tail.bytesSent, connection) }
     if let owner = unsafe tail.owner {
       lock.take()
       unsafe releases.append(owner)

@@ -166,12 +166,14 @@ extension WorkerServer {
       unsafe exchange.finish(
         copying: UnsafeRawBufferPointer(
           UnsafeBufferPointer(rebasing: rest[FrameHeader.byteCount..<total])))
+      exchange.tail?.isCounted = true
       conclude(carried, thread)
       return isThere ? total : -1
     }
     openAnswer(carried, thread)
     unsafe exchange.beginHead(relaying: response, head)
     exchange.beginStream()
+    exchange.tail?.isCounted = true
     lane.state = .streaming
     let connection = unsafe table[carried.index]
     log(exchange)
