@@ -118,7 +118,7 @@ def test_bytes_count_once(server, tmp_path, mode):
     running = server(
         "responding:application", "--workers", 1, "--metrics", "/metrics", "--static",
         f"/s={tmp_path}", *mode)
-    for path in (f"/bytes?n={BIG}", "/s/file"):
+    for path in (f"/sized?size={BIG}", "/s/file"):
         before = value(families(running), "plimsoll_response_bytes")
         assert len(running.get(path).body) == BIG
         after = wait_until(
