@@ -28,6 +28,8 @@ internal import Synchronization
   func add(_ amount: Int64, to field: Int) { self[field] = self[field] &+ amount }
 
   /// The same for a number that several threads add to. Allocates: never.
+  ///
+  /// Safe as the others: `cell` checks the field, and the line stays mapped.
   @inline(__always)
   func addAtomically(_ amount: Int64, to field: Int) {
     unsafe cell(field).pointee.wrappingAdd(amount, ordering: .relaxed)

@@ -247,7 +247,8 @@ extension WorkerServer {
     }
   }
 
-  /// The report of the server that stands at the path of a request; nil for none.
+  /// The report of the server that stands at the path of a request; nil for none. The path is
+  /// inside the `bytes` of the head that was parsed from them, which nobody changes meanwhile.
   private func report(_ head: RequestHead, _ bytes: UnsafePointer<UInt8>) -> Exchange.Report? {
     if unsafe statusPath.count > 0 && isAt(statusPath, head, bytes) { return .status }
     if unsafe metricsPath.count > 0 && isAt(metricsPath, head, bytes) { return .metrics }
