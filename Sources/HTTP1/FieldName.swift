@@ -6,6 +6,14 @@ public enum FieldName: UInt8, CaseIterable, Sendable {
   case other, host, connection, contentLength, contentType, transferEncoding, expect, upgrade
   case trailer, te, keepAlive, proxy, acceptEncoding, range, ifRange, ifMatch, ifNoneMatch
   case ifModifiedSince, ifUnmodifiedSince, referer, userAgent, authorization, cookie
+  // What a proxy says of its client: the last ones, see ``isForwarding``.
+  case forwarded, xRealIP, xForwardedFor, xForwardedProto, xForwardedHost, xForwardedPort
+  /// Every other name that begins with `X-Forwarded-`.
+  case xForwardedOther
+
+  /// Whether the field says that the request comes from somebody else: `Forwarded` (RFC 7239),
+  /// `X-Real-IP` and all that begin with `X-Forwarded-`.
+  public var isForwarding: Bool { rawValue >= Self.forwarded.rawValue }
 }
 
 extension FieldName {
@@ -17,8 +25,7 @@ extension FieldName {
 
   /// The known name of the token of `count` bytes at `start`; `count` is at least 1.
   ///
-  /// No two known names but If-Range and If-Match share both length and first letter, so that
-  /// one comparison decides.
+  /// Few known names share both length and first letter, so that mostly one comparison decides.
   @inline(__always)
   static func of(_ bytes: Span<UInt8>, _ start: Int, count: Int) -> FieldName {
     let name = bytes.extracting(start..<start &+ count)
@@ -33,6 +40,8 @@ extension FieldName {
     case (7, "t"): return name.is("trailer") ? .trailer : .other
     case (7, "u"): return name.is("upgrade") ? .upgrade : .other
     case (8, "i"): return name.is("if-match") ? .ifMatch : name.is("if-range") ? .ifRange : .other
+    case (9, "f"): return name.is("forwarded") ? .forwarded : .other
+    case (9, "x"): return name.is("x-real-ip") ? .xRealIP : .other
     case (10, "c"): return name.is("connection") ? .connection : .other
     case (10, "k"): return name.is("keep-alive") ? .keepAlive : .other
     case (10, "u"): return name.is("user-agent") ? .userAgent : .other
@@ -44,7 +53,21 @@ extension FieldName {
     case (17, "i"): return name.is("if-modified-since") ? .ifModifiedSince : .other
     case (17, "t"): return name.is("transfer-encoding") ? .transferEncoding : .other
     case (19, "i"): return name.is("if-unmodified-since") ? .ifUnmodifiedSince : .other
+    case (12..., "x"): return ofForwarded(name)
     default: return .other
+    }
+  }
+
+  /// One of those that begin with `X-Forwarded-`; of all that begin with an x there are few.
+  private static func ofForwarded(_ name: Span<UInt8>) -> FieldName {
+    guard name.extracting(0..<12).is("x-forwarded-") else { return .other }
+    let rest = name.extracting(12..<name.count)
+    switch rest.count {
+    case 3: return rest.is("for") ? .xForwardedFor : .xForwardedOther
+    case 4:
+      return rest.is("host") ? .xForwardedHost : rest.is("port") ? .xForwardedPort : .xForwardedOther
+    case 5: return rest.is("proto") ? .xForwardedProto : .xForwardedOther
+    default: return .xForwardedOther
     }
   }
 }

@@ -14,6 +14,7 @@ struct Framing {
   private var closes = false
   private var keepsAlive = false
   private var expectsContinue = false
+  private var isForwarded = false
 
   /// Takes one field with a known name. `value` stands in `bytes`.
   mutating func take(
@@ -44,7 +45,7 @@ struct Framing {
       }
       expectsContinue = true
     default:
-      break
+      isForwarded = isForwarded || id.isForwarding
     }
   }
 
@@ -54,6 +55,7 @@ struct Framing {
     if !hasHost && head.minorVersion > 0 { throw Refusal(.missingHost) }
     if head.host.count == 0 { head.host = host }
     head.contentLength = contentLength
+    head.isForwarded = isForwarded
     head.isChunked = hasTransferEncoding
     head.keepsAlive = !closes && (head.minorVersion > 0 || keepsAlive)
     head.expectsContinue = expectsContinue && head.hasBody

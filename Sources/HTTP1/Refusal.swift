@@ -34,6 +34,9 @@ public struct Refusal: Error, Equatable, Sendable {
     // A chunked body.
     case badChunkSize, badChunkExtension, chunkExtensionTooLong, badChunkEnd, badTrailer
     case trailersTooLong
+    // What a trusted proxy says.
+    case badForwarded, badForwardedFor, badForwardedProto, badForwardedHost, badForwardedPort
+    case badProxyHeader, proxyHeaderNotTrusted
     // What the server refuses itself.
     case bodyTooLarge, headTimedOut, bodyTimedOut, bodyNotStored
   }
@@ -66,7 +69,7 @@ extension Refusal.Reason {
     case .headTimedOut: "The request head did not arrive in time."
     case .bodyTimedOut: "The request body did not arrive in time."
     case .bodyNotStored: "The body could not be kept in a temporary file; the error log says why."
-    default: sentenceOfLine ?? sentenceOfField ?? sentenceOfBody
+    default: sentenceOfLine ?? sentenceOfField ?? sentenceOfProxy ?? sentenceOfBody
     }
   }
 
@@ -107,6 +110,26 @@ extension Refusal.Reason {
     case .duplicateTransferEncoding: "The request has more than one Transfer-Encoding field."
     case .badTransferEncoding: "Transfer-Encoding is not a list that ends with its only chunked."
     case .unknownTransferCoding: "The only transfer coding supported is chunked."
+    default: nil
+    }
+  }
+
+  private var sentenceOfProxy: StaticString? {
+    switch self {
+    case .badForwarded:
+      "The Forwarded field of a trusted proxy is not as RFC 7239 has it; correct the proxy."
+    case .badForwardedFor:
+      "X-Forwarded-For of a trusted proxy is no list of IP addresses; correct the proxy."
+    case .badForwardedProto:
+      "X-Forwarded-Proto of a trusted proxy is neither http nor https; correct the proxy."
+    case .badForwardedHost:
+      "X-Forwarded-Host of a trusted proxy is no host with an optional port; correct the proxy."
+    case .badForwardedPort:
+      "X-Forwarded-Port of a trusted proxy is no number from 1 to 65535; correct the proxy."
+    case .badProxyHeader:
+      "A trusted proxy did not begin with a valid PROXY header, as --proxy-protocol wants it."
+    case .proxyHeaderNotTrusted:
+      "The connection began with a PROXY header, and its sender is not in --forwarded-allow-ips."
     default: nil
     }
   }

@@ -78,6 +78,8 @@ public struct RequestHead: Equatable, Sendable {
   /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110,
   /// section 10.1.1); false without a body.
   public var expectsContinue = false
+  /// Whether a field says that the request comes from somebody else (``FieldName/isForwarding``).
+  public var isForwarded = false
   /// Number of header fields.
   public var fieldCount = 0
 

@@ -18,14 +18,14 @@ public enum HeadParse: Equatable, Sendable {
 /// storage of the fields, once.
 @safe public struct RequestHeadParser: ~Copyable {
   /// The last head that was parsed whole; after a refusal it holds nothing of meaning.
-  public private(set) var head = RequestHead()
+  public internal(set) var head = RequestHead()
   /// Its fields, in order; valid until the next call of ``parse(_:scanner:)``.
   public var fields: UnsafeBufferPointer<Field> {
     unsafe UnsafeBufferPointer(start: storage, count: head.fieldCount)
   }
 
   private let limits: RequestLimits
-  private let storage: UnsafeMutablePointer<Field>
+  let storage: UnsafeMutablePointer<Field>
 
   /// A parser with room for `limits.fieldCount` fields.
   ///
