@@ -63,7 +63,7 @@ let package = Package(
     room("AccessLog", ["HTTP1", "Bytes"]),
     room("ProcessPolicy"),
     room("Reporting", ["ProcessPolicy", "Bytes"]),
-    room("Configuration", ["AccessLog", "ProcessPolicy", "Bytes"]),
+    room("Configuration", ["AccessLog", "ProcessPolicy", "HTTP1", "Bytes"]),
     room("HTTP1", ["Bytes"]),
     room("Frames", ["HTTP1", "Bytes"]),
     room("Bytes"),

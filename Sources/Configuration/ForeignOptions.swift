@@ -11,9 +11,9 @@ enum ForeignOptions {
 
   private static let noTLS =
     "Plimsoll does not speak TLS yet; put a server that does in front of it"
-  private static let noTrust =
-    "Plimsoll does not rewrite addresses from header fields; let the application do it, for "
-    + "example werkzeug's ProxyFix"
+  private static let proxies =
+    "list the proxies to believe with --forwarded-allow-ips; X-Forwarded-*, Forwarded and, with "
+    + "--proxy-protocol, PROXY headers are then read"
   private static let noLogClass =
     "logs are written by the server; see --error-logfile and --log-level"
 
@@ -50,9 +50,9 @@ enum ForeignOptions {
     ),
     (
       [
-        "--forwarded-allow-ips", "--secure-scheme-headers", "--proxy-protocol",
-        "--proxy-allow-from", "--proxy-headers", "--forwarder-headers", "--header-map",
-      ], noTrust
+        "--secure-scheme-headers", "--proxy-allow-from", "--proxy-headers", "--forwarder-headers",
+        "--header-map",
+      ], proxies
     ),
     (
       ["--paste", "--paster"],

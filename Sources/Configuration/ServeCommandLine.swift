@@ -58,6 +58,19 @@ public struct ServeCommandLine: Equatable, Sendable {
           + "own, such as /metrics and /server-status")
     }
     try settleProcesses(usableCPUs: usableCPUs)
+    try settleProxies()
+  }
+
+  private mutating func settleProxies() throws(UsageError) {
+    if settings.proxyProtocol && settings.trustedProxies.isEmpty {
+      throw UsageError(
+        "--proxy-protocol is for connections of listed proxies, and none is listed; add their "
+          + "addresses with --forwarded-allow-ips")
+    }
+    guard settings.trustedProxies.contains("*") else { return }
+    warnings.append(
+      "--forwarded-allow-ips *: whoever can connect can pass for any client; list the addresses of "
+        + "the proxies, or make sure that nobody else reaches the server")
   }
 
   private mutating func take(_ word: OptionReader.Word) throws(UsageError) {

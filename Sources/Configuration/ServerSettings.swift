@@ -47,6 +47,12 @@ public struct ServerSettings: Equatable, Sendable {
   public var binds: [BindAddress] = [.internet(host: "127.0.0.1", port: 8000)]
   /// Connections the kernel holds until they are accepted, per address.
   public var backlog = 511
+  /// Proxies whose word about their clients counts: addresses, networks, `unix`, `*`.
+  public var trustedProxies: [String] = []
+  /// Whether connections of those begin with a header of the PROXY protocol.
+  public var proxyProtocol = false
+  /// Whether the application sees what others say in X-Forwarded-*, Forwarded and X-Real-IP.
+  public var passesForwardedFields = false
   /// Directories served without Python, each `/url=dir`; no slash at the end of the URL but for
   /// `/`.
   public var staticMounts: [String] = []

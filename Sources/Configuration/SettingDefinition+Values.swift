@@ -1,4 +1,5 @@
 // SettingDefinition+Values: text to setting and setting to text. Pure.
+internal import HTTP1
 
 extension SettingDefinition {
   /// Where a value comes from: its words may mean more on a command line than between programs.
@@ -68,6 +69,11 @@ extension SettingDefinition {
     case .requests(let field):
       _ = try WarmRequest(parsing: text)
       settings[keyPath: field].append(text)
+    case .proxies(let field):
+      for entry in text.split(separator: ",", omittingEmptySubsequences: false) {
+        let entry = String(entry.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+        try Self.append(proxy: entry, to: &settings[keyPath: field])
+      }
     case .mounts(let field):
       let mount = try StaticMountText.parse(text)
       let path = StaticMountText.path(of: mount)
@@ -103,7 +109,8 @@ extension SettingDefinition {
       [settings[keyPath: field] < 0 ? "unchanged" : octalText(UInt32(settings[keyPath: field]))]
     case .readTimeout: [settings.readTimeoutText]
     case .addresses(let field): settings[keyPath: field].map(\.description)
-    case .paths(let field, _), .variables(let field), .requests(let field), .mounts(let field):
+    case .paths(let field, _), .variables(let field), .requests(let field), .proxies(let field),
+      .mounts(let field):
       settings[keyPath: field]
     }
   }
@@ -112,7 +119,8 @@ extension SettingDefinition {
   func clear(in settings: inout ServerSettings) {
     switch kind {
     case .addresses(let field): settings[keyPath: field] = []
-    case .paths(let field, _), .variables(let field), .requests(let field), .mounts(let field):
+    case .paths(let field, _), .variables(let field), .requests(let field), .proxies(let field),
+      .mounts(let field):
       settings[keyPath: field] = []
     default: break
     }
@@ -198,6 +206,22 @@ extension SettingDefinition {
     guard let mask = octalDigits(text) else { throw ValueProblem("is not octal") }
     guard mask <= 0o777 else { throw ValueProblem("is out of range") }
     return Int32(mask)
+  }
+
+  private static func append(
+    proxy entry: String, to list: inout [String]
+  ) throws(ValueProblem) {
+    if let problem = TrustedProxies.problem(of: entry) {
+      let part = entry.isEmpty ? "has an empty entry" : "has \"\(entry)\", which \(problem.text)"
+      throw ValueProblem(part, advice: problem.advice)
+    }
+    guard !list.contains(entry) else { return }
+    guard list.count < TrustedProxies.mostEntries else {
+      throw ValueProblem(
+        "is one of more than \(TrustedProxies.mostEntries) entries",
+        advice: "put them together into networks")
+    }
+    list.append(entry)
   }
 
   private static func append(

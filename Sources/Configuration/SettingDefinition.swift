@@ -43,6 +43,8 @@ public enum SettingKind: Sendable {
   case variables(SettingField<[String]>)
   /// Repeatable: a path, or a method and a path, with header fields.
   case requests(SettingField<[String]>)
+  /// Repeatable: addresses and networks of proxies; commas separate several.
+  case proxies(SettingField<[String]>)
   /// Repeatable: /url=dir.
   case mounts(SettingField<[String]>)
 }
@@ -123,7 +125,7 @@ public struct SettingDefinition: Sendable {
   /// Whether the setting may be given several times, each adding a value.
   public var isRepeatable: Bool {
     switch kind {
-    case .addresses, .paths, .variables, .requests, .mounts: true
+    case .addresses, .paths, .variables, .requests, .proxies, .mounts: true
     default: false
     }
   }
@@ -162,6 +164,7 @@ public struct SettingDefinition: Sendable {
     case .paths: "a path"
     case .variables: "NAME=VALUE"
     case .requests: "PATH or METHOD PATH, with `; Name: value` for each header field"
+    case .proxies: "addresses, networks such as 10.0.0.0/8, unix, or *, with commas between them"
     case .mounts: "/url=directory"
     }
   }

@@ -117,6 +117,25 @@ public enum SettingsTable {
       help: "Connections the kernel holds for each address until they are accepted.",
       reason: "Apache's default. The kernel cuts it to net.core.somaxconn."),
     SettingDefinition(
+      "forwarded-allow-ips", directive: "TrustedProxy", .proxies(\.trustedProxies), "LIST",
+      in: .addresses,
+      help: "Believe these proxies what they say of their clients: addresses and networks, commas "
+        + "between them; unix for whoever connects to a Unix socket; * for everybody. From others, "
+        + "X-Forwarded-*, Forwarded and X-Real-IP are removed.",
+      defaultNote: "nobody",
+      reason: "Whoever is believed can pass for any address, so somebody has to list them."),
+    SettingDefinition(
+      "proxy-protocol", directive: "ProxyProtocol", .flag(\.proxyProtocol), "", in: .addresses,
+      help: "Connections of these proxies begin with a header of the PROXY protocol, version 1 or "
+        + "2; one that does not is closed.",
+      reason: "A proxy sends it only where it is told to."),
+    SettingDefinition(
+      "pass-forwarded", directive: "PassForwarded", .flag(\.passesForwardedFields), "",
+      in: .addresses,
+      help: "Let the application see X-Forwarded-*, Forwarded and X-Real-IP of everybody, as they "
+        + "came.",
+      reason: "Anybody can write them. For applications that know themselves whom to believe."),
+    SettingDefinition(
       "static", directive: "Alias", .mounts(\.staticMounts), "/URL=DIR", in: .addresses,
 
       help: "Serve the files of a directory below a URL, without Python. The URL is as browsers "

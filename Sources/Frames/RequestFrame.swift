@@ -26,9 +26,11 @@ public struct RequestFrame: Equatable, Sendable {
   public var mount: UInt16 = 0
   /// Whether the client came through a Unix socket.
   public var isUnixSocket = false
+  /// Whether the client used HTTPS.
+  public var isSecure = false
   /// Whether the body is in a descriptor that came along.
   public var hasBodyFile = false
-  /// The client's port.
+  /// The client's port; 0 where it is not known.
   public var peerPort: UInt16 = 0
   /// The port that the client connected to.
   public var localPort: UInt16 = 0
@@ -39,6 +41,7 @@ public struct RequestFrame: Equatable, Sendable {
   private static let unixSocket: UInt8 = 1
   private static let bodyFile: UInt8 = 2
   private static let chunked: UInt8 = 4
+  private static let secure: UInt8 = 8
 
   /// Bytes of the whole frame with its header.
   public static func byteCount(
@@ -77,7 +80,7 @@ public struct RequestFrame: Equatable, Sendable {
     writer.append(head.minorVersion)
     writer.append(
       (isUnixSocket ? Self.unixSocket : 0) | (hasBodyFile ? Self.bodyFile : 0)
-        | (head.isChunked ? Self.chunked : 0))
+        | (head.isChunked ? Self.chunked : 0) | (isSecure ? Self.secure : 0))
     writer.append(littleEndian: head.contentLength)
     encode(head.methodRange, &writer)
     encode(head.target, &writer)
@@ -147,7 +150,7 @@ public struct RequestFrame: Equatable, Sendable {
     head.path = Self.range(&reader)
     head.query = Self.range(&reader)
     head.host = Self.range(&reader)
-    guard !reader.failed, let method, let form, flags < 8, head.fieldCount <= fields.count,
+    guard !reader.failed, let method, let form, flags < 16, head.fieldCount <= fields.count,
       head.minorVersion <= 1, frame.bodyLength >= 0
     else { return nil }
     head.method = method
@@ -155,6 +158,7 @@ public struct RequestFrame: Equatable, Sendable {
     frame.isUnixSocket = flags & 1 != 0
     frame.hasBodyFile = flags & 2 != 0
     head.isChunked = flags & 4 != 0
+    frame.isSecure = flags & 8 != 0
     for index in 0..<head.fieldCount {
       let name = Self.range(&reader)
       let value = Self.range(&reader)

@@ -15,6 +15,7 @@ internal import Server
   let template: PythonObject
   private let keys: EnvironKeys
   private let empty: PythonObject
+  private let https: PythonObject
   private let methods: UnsafeMutablePointer<PythonObject>
   private let protocols: (PythonObject, PythonObject)
   private var names = HeaderNameCache()
@@ -37,6 +38,7 @@ internal import Server
   init(settings: ServerSettings, errors: PythonObject, _ gil: borrowing GIL) {
     keys = EnvironKeys(gil)
     unsafe empty = unsafe Python.interned("", gil)
+    unsafe https = unsafe Python.interned("https", gil)
     unsafe methods = .allocate(capacity: Self.methodNames.count)
     for (index, name) in Self.methodNames.enumerated() {
       unsafe (methods + index).initialize(to: Python.interned(name, gil))
@@ -180,9 +182,20 @@ internal import Server
       unsafe store(environ, keys.serverName, serverName(exchange)),
       unsafe store(environ, keys.serverPort, port(exchange))
     else { return false }
-    if exchange.isUnixSocket { return unsafe PyDict_DelItem(environ, keys.remotePort) == 0 }
-    return unsafe store(environ, keys.remoteAddress, peerAddresses.string(exchange.peerAddress))
-      && store(environ, keys.remotePort, peerPort(exchange))
+    if exchange.isSecure {
+      guard unsafe PyDict_SetItem(environ, keys.urlScheme, https) == 0 else { return false }
+    }
+    let address = unsafe exchange.peerAddress
+    if address.count > 0 {
+      guard unsafe store(environ, keys.remoteAddress, peerAddresses.string(address)) else {
+        return false
+      }
+    }
+    // No port: a Unix socket, or a proxy that tells the address alone.
+    guard exchange.peerPort > 0 else {
+      return unsafe PyDict_DelItem(environ, keys.remotePort) == 0
+    }
+    return unsafe store(environ, keys.remotePort, peerPort(exchange))
   }
 
   /// The host the client named, without its port; where it named none, the local address.
@@ -208,9 +221,9 @@ internal import Server
     return unsafe host
   }
 
-  /// The local port; 80 behind a Unix socket, where PEP 3333 still wants one.
+  /// The port that the client connected to; PEP 3333 wants one behind a Unix socket as well.
   private func port(_ exchange: Exchange) -> PythonObject? {
-    let number = exchange.isUnixSocket ? 80 : exchange.localPort
+    let number = exchange.serverPort
     if unsafe number != portNumber || portText == nil {
       unsafe Py_DecRef(portText)
       unsafe portText = unsafe decimal(number)

@@ -16,6 +16,7 @@ internal import CPython
   let contentLength: PythonObject
   let cookie: PythonObject
   let input: PythonObject
+  let urlScheme: PythonObject
   let requestID: PythonObject
 
   init(_ gil: borrowing GIL) {
@@ -32,6 +33,7 @@ internal import CPython
     unsafe contentLength = unsafe Python.interned("CONTENT_LENGTH", gil)
     unsafe cookie = unsafe Python.interned("HTTP_COOKIE", gil)
     unsafe input = unsafe Python.interned("wsgi.input", gil)
+    unsafe urlScheme = unsafe Python.interned("wsgi.url_scheme", gil)
     unsafe requestID = unsafe Python.interned("plimsoll.request_id", gil)
   }
 }

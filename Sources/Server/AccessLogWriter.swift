@@ -133,17 +133,22 @@ internal import Platform
 extension AccessRecord {
   /// Lends the address texts of `connection` to the record.
   mutating func setAddresses(_ connection: UnsafeMutablePointer<Connection>) {
-    unsafe peerAddress = unsafe connection.peerText
-    peerPort = unsafe Int(connection.pointee.peer.port)
+    unsafe peerAddress = unsafe connection.clientText
+    peerPort = unsafe Int(connection.clientPort)
     unsafe localAddress = unsafe connection.localText
     localPort = unsafe Int(connection.pointee.local.port)
   }
 }
 
 extension UnsafeMutablePointer<Connection> {
-  /// The client's address as text, inside the slot.
+  /// The peer's address as text, inside the slot.
   var peerText: UnsafeBufferPointer<UInt8> {
     unsafe text(MemoryLayout<Connection>.offset(of: \.peer)!, pointee.peer.count)
+  }
+
+  /// What a trusted proxy told of the client, as text, inside the slot.
+  var toldText: UnsafeBufferPointer<UInt8> {
+    unsafe text(MemoryLayout<Connection>.offset(of: \.client)!, pointee.client.count)
   }
 
   /// The local address as text, inside the slot.

@@ -1,7 +1,7 @@
 // Connection: everything the server remembers of one client connection. Assembly.
 //
 // A connection is a plain value in a table, without references that would be counted: an idle one
-// costs its slot (under 320 bytes) and nothing else.
+// costs its slot (under 384 bytes) and nothing else.
 //
 // Invariants
 //   1. Whoever holds the poll role (see PollRole) owns every connection that is not
@@ -59,6 +59,10 @@ enum Phase: UInt8 {
   /// Stands in the ready queue or among the handed-back connections.
   var isQueued = false
   var isUnixSocket = false
+  /// The peer may say who its client is (WorkerServer+Proxies).
+  var peerIsTrusted = false
+  /// The peer is to begin with a header of the PROXY protocol.
+  var awaitsProxyHeader = false
   /// Its first request may have waited in the kernel; how long is to be asked there.
   var mayBeOld = false
   /// The socket leads to a front instead of a client, and carries frames (WorkerServer+Lanes).
@@ -98,6 +102,8 @@ enum Phase: UInt8 {
 
   var peer = EndpointText()
   var local = EndpointText()
+  /// The client of the request in hand, as a trusted proxy told it; else empty.
+  var client = EndpointText()
 
   /// Keeps `count` bytes at `bytes` (which may lie inside ``input``) as the unconsumed input.
   mutating func keep(_ bytes: UnsafePointer<UInt8>, count: Int) {

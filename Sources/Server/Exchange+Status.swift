@@ -42,9 +42,16 @@ extension Exchange {
     unsafe body.withUnsafeBytes { unsafe finish(copying: $0) }
   }
 
-  /// Whether the client is on this machine, and speaks for nobody else as a proxy would.
+  /// Whether the client is on this machine.
+  ///
+  /// By the word of a trusted proxy, unless everybody is one; else where the peer is on this
+  /// machine and speaks for nobody else as a proxy would, be it trusted or not.
   private var isLocal: Bool {
-    guard unsafe isUnixSocket || PeerAddress.isLoopback(peerAddress) else { return false }
+    if forwarded.tellsClient {
+      return unsafe forwarded.client?.isLoopback == true && !server.trusted.trustsAll
+    }
+    guard unsafe isUnixSocket || PeerAddress.isLoopback(peerAddress), !forwarded.isForwarded
+    else { return false }
     for index in 0..<(unsafe fields.count) {
       let field = unsafe fields[index]
       let name = unsafe UnsafeBufferPointer(

@@ -53,15 +53,26 @@ public enum SendOutcome {
   /// Identifies the request in both logs.
   public internal(set) var requestID: UInt64 = 0
 
-  /// Text of the client's address, without port; empty for a Unix socket.
-  public var peerAddress: UnsafeBufferPointer<UInt8> { unsafe connection.peerText }
-  /// The client's port; 0 for a Unix socket.
-  public var peerPort: Int { unsafe Int(connection.pointee.peer.port) }
+  /// Text of the client's address, without port: as a trusted proxy told it, else the peer's;
+  /// empty for a Unix socket.
+  public var peerAddress: UnsafeBufferPointer<UInt8> { unsafe connection.clientText }
+  /// The client's port; 0 where it is not known, and for a Unix socket.
+  public var peerPort: Int { unsafe Int(connection.clientPort) }
   /// Text of the local address the client connected to; empty for a Unix socket.
   public var localAddress: UnsafeBufferPointer<UInt8> { unsafe connection.localText }
   /// The local port; 0 for a Unix socket.
   public var localPort: Int { unsafe Int(connection.pointee.local.port) }
-  /// Whether the client came through a Unix socket.
+  /// Whether the client used HTTPS, by the word of a trusted proxy.
+  public internal(set) var isSecure = false
+  /// The port that the client connected to: as a trusted proxy told it, else the local one; 80
+  /// behind a Unix socket.
+  public var serverPort: Int {
+    if forwarded.port > 0 { return Int(forwarded.port) }
+    return localPort > 0 ? localPort : 80
+  }
+  /// What trusted proxies say of the client.
+  var forwarded = ForwardedChain()
+  /// Whether the peer, which may be a proxy, came through a Unix socket.
   public var isUnixSocket: Bool { unsafe connection.pointee.isUnixSocket }
 
   // MARK: The request body (Exchange+Body).
@@ -160,6 +171,8 @@ public enum SendOutcome {
     head = unsafe owner.parser.head
     unsafe fields = unsafe owner.parser.fields
     begin()
+    forwarded = unsafe owner.forwarded
+    isSecure = forwarded.scheme == .https
   }
 
   /// Starts on a request that a front has sent.
@@ -174,6 +187,7 @@ public enum SendOutcome {
       rebasing: UnsafeBufferPointer(fields)[..<head.fieldCount])
     begin()
     requestID = request.frame.requestID
+    isSecure = request.frame.isSecure
     lane = Int(request.frame.lane)
     bodyLength = request.frame.bodyLength
     if request.frame.hasBodyFile {
@@ -211,6 +225,8 @@ public enum SendOutcome {
     keepsAlive = false
     isBroken = false
     isFollowed = false
+    isSecure = false
+    forwarded = ForwardedChain()
     handler = .none
     beganMicroseconds = unsafe server.accessLog == nil ? 0 : Clock.monotonicMicroseconds()
     resetResponse()

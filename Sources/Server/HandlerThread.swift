@@ -24,6 +24,8 @@ internal import Scoreboard
   let output: UnsafeMutablePointer<UInt8>
   let outputCapacity = responseHeadCapacity + smallBodyBytes + 4096
   var parser: RequestHeadParser
+  /// What trusted proxies say of the request whose head the parser has.
+  var forwarded = ForwardedChain()
   /// Field lines of a static response, before its status line is known.
   var staticFields: ByteWriter
   /// The fields of a request that came in a frame; nothing where no front is.

@@ -228,6 +228,9 @@ extension WorkerServer {
       unsafe connection.pointee.peer = EndpointText(.peer, of: socket)
       unsafe connection.pointee.local = EndpointText(.local, of: socket)
     }
+    unsafe judgePeer(connection)
+    unsafe connection.pointee.awaitsProxyHeader =
+      unsafe settings.proxyProtocol && connection.pointee.peerIsTrusted
     do {
       try epoll.add(
         socket, [.readable, .writable, .peerClosed, .edgeTriggered], token: table.token(index))

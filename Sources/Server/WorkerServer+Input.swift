@@ -101,6 +101,18 @@ extension WorkerServer {
   ) -> Bool {
     let connection = unsafe table[index]
     var position = 0
+    if unsafe connection.pointee.awaitsProxyHeader {
+      switch unsafe greet(connection, bytes, count: count) {
+      case .taken(let length): position = length
+      case .incomplete:
+        unsafe connection.pointee.keep(bytes, count: count)
+        awaitHead(index)
+        return true
+      case .refused:
+        close(index)
+        return true
+      }
+    }
     while true {
       if unsafe connection.pointee.phase == .readingBody {
         switch unsafe feedUpload(index, thread, bytes, count: count, position: &position) {
@@ -115,6 +127,7 @@ extension WorkerServer {
         return true
       }
       let start = unsafe bytes + position
+      unsafe connection.pointee.client.count = 0
       switch unsafe thread.parser.parse(
         UnsafeBufferPointer(start: start, count: count - position),
         scanner: &connection.pointee.scanner)
@@ -129,11 +142,17 @@ extension WorkerServer {
         awaitHead(index)
         return true
       case .refused(let refusal):
-        unsafe refuse(
-          index, thread, refusal, seen: UnsafeBufferPointer(start: start, count: count - position))
+        let seen = unsafe UnsafeBufferPointer(start: start, count: count - position)
+        let reason = unsafe self.refusal(refusal, connection, seen: seen)
+        unsafe refuse(index, thread, reason, seen: seen)
         return true
       case .complete:
         unsafe connection.pointee.scanner = HeadScanner()
+        if let refusal = unsafe heedProxies(connection, thread, start) {
+          let seen = unsafe UnsafeBufferPointer(start: start, count: thread.parser.head.length)
+          unsafe refuse(index, thread, refusal, seen: seen)
+          return true
+        }
         switch unsafe serve(index, thread, start, count: count - position) {
         case .served(let rest): position = count - rest
         case .collecting(let used): position += used

@@ -228,7 +228,7 @@ extension UnsafeMutablePointer<Connection> {
 
   /// The client's address for messages.
   var peerDescription: String {
-    unsafe pointee.isUnixSocket
-      ? "a client on a Unix socket" : String(decoding: peerText, as: UTF8.self)
+    unsafe clientText.isEmpty
+      ? "a client on a Unix socket" : String(decoding: clientText, as: UTF8.self)
   }
 }

@@ -92,6 +92,7 @@ extension WorkerServer {
       case .complete = unsafe thread.parser.parse(
         UnsafeBufferPointer(start: bytes, count: count), scanner: &scanner)
     else { fatalError("a request that was parsed once is parsed again") }
+    unsafe heedProxiesAgain(connection, thread, bytes)
     let exchange: Exchange = thread.exchange
     let head = thread.parser.head
     let body = max(0, Int(head.contentLength))

@@ -107,6 +107,7 @@ extension WorkerServer {
     guard case .complete = unsafe thread.parser.parse(bytes, scanner: &scanner) else {
       fatalError("a head that was parsed once is parsed again")
     }
+    unsafe heedProxiesAgain(connection, thread, bytes.baseAddress!)
   }
 
   /// Sends the request, whose head the parser has, to a worker.
@@ -123,8 +124,10 @@ extension WorkerServer {
     frame.queuedUs = unsafe max(0, nowUs - connection.pointee.queuedUs)
     frame.lane = UInt16(lane.word)
     frame.isUnixSocket = unsafe connection.pointee.isUnixSocket
-    frame.peerPort = unsafe connection.pointee.peer.port
-    frame.localPort = unsafe connection.pointee.local.port
+    frame.isSecure = thread.forwarded.scheme == .https
+    frame.peerPort = unsafe connection.clientPort
+    let toldPort = thread.forwarded.port
+    frame.localPort = unsafe toldPort > 0 ? toldPort : connection.pointee.local.port
     var body = unsafe UnsafeBufferPointer<UInt8>(start: nil, count: 0)
     var file: Int32 = -1
     var headBytes = unsafe UnsafePointer(connection.pointee.input ?? thread.input)
@@ -154,7 +157,7 @@ extension WorkerServer {
     frame.inlineBody = body.count
     var writer = unsafe ByteWriter(base: relay.frame, capacity: Relay.frameCapacity)
     unsafe frame.encode(
-      head, thread.parser.fields, headBytes: headBytes, body: body, peer: connection.peerText,
+      head, thread.parser.fields, headBytes: headBytes, body: body, peer: connection.clientText,
       local: connection.localText, into: &writer)
     precondition(!writer.overflowed)
     unsafe push(writer.written, file: file, over: lane, relay, thread)

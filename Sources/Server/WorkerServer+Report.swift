@@ -87,7 +87,7 @@ extension Exchange {
     // The target, and ` HTTP/1.1` behind it.
     let end = min(Int(head.target.offset) + Int(head.target.count) + 9, head.length)
     unsafe line.describe(
-      client: connection.peerText,
+      client: connection.clientText,
       host: UnsafeBufferPointer(
         start: headBytes + Int(head.host.offset), count: Int(head.host.count)),
       request: UnsafeBufferPointer(start: headBytes + start, count: max(0, end - start)))

@@ -98,6 +98,7 @@ extension WorkerServer {
       case .complete = unsafe thread.parser.parse(
         UnsafeBufferPointer(start: upload.head, count: upload.headCount), scanner: &scanner)
     else { fatalError("a head that was parsed once is parsed again") }
+    unsafe heedProxiesAgain(table[index], thread, upload.head)
     let exchange = thread.exchange!
     unsafe exchange.open(table[index], head: upload.head)
     exchange.bodyLength = upload.count

@@ -38,6 +38,8 @@ internal import Synchronization
   let connectionsHoldHandlers: Bool
   let queueLimit: QueueLimit
   let limits: RequestLimits
+  /// Whose word counts about the client.
+  let trusted: TrustedProxies
   let uploadLimits: Upload.Limits
   /// Absent where the MPM needs none.
   var monitor: HandlerThread?
@@ -209,6 +211,7 @@ internal import Synchronization
     limits.fieldBytes = settings.limitRequestFieldSize
     limits.fieldCount = settings.limitRequestFields
     self.limits = limits
+    trusted = TrustedProxies(settings.trustedProxies)
     uploadLimits = Upload.Limits(
       memoryBytes: settings.bodyMemoryBytes, bodyBytes: settings.limitRequestBody,
       directory: settings.temporaryDirectory)

@@ -40,7 +40,7 @@ struct Room {
     Room("Frames", .pure, ["HTTP1", "Bytes"]),
     Room("AccessLog", .pure, ["HTTP1", "Bytes"]),
     Room("Reporting", .pure, ["ProcessPolicy", "Bytes"]),
-    Room("Configuration", .pure, ["AccessLog", "ProcessPolicy", "Bytes"]),
+    Room("Configuration", .pure, ["AccessLog", "ProcessPolicy", "HTTP1", "Bytes"]),
     Room("Platform", .edge, ["CLinux", "Bytes"]),
     Room("Scoreboard", .edge, ["Reporting", "ProcessPolicy", "Platform"]),
     Room("Control", .edge, ["Platform", "Bytes"]),
