@@ -95,7 +95,7 @@ private struct Decoded {
     frame.inlineBody = 5
     frame.lane = 513
     frame.mount = 2
-    frame.isUnixSocket = true
+    (frame.isUnixSocket, frame.isSecure) = (true, true)
     (frame.peerPort, frame.localPort) = (65_535, 80)
     return frame
   }

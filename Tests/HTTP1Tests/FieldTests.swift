@@ -74,7 +74,10 @@ import Testing
     (.ifRange, "If-Range"), (.ifMatch, "If-Match"), (.ifNoneMatch, "If-None-Match"),
     (.ifModifiedSince, "If-Modified-Since"), (.ifUnmodifiedSince, "If-Unmodified-Since"),
     (.referer, "Referer"), (.userAgent, "User-Agent"), (.authorization, "Authorization"),
-    (.cookie, "Cookie"),
+    (.cookie, "Cookie"), (.forwarded, "Forwarded"), (.xRealIP, "X-Real-IP"),
+    (.xForwardedFor, "X-Forwarded-For"), (.xForwardedProto, "X-Forwarded-Proto"),
+    (.xForwardedHost, "X-Forwarded-Host"), (.xForwardedPort, "X-Forwarded-Port"),
+    (.xForwardedOther, "X-Forwarded-Server"),
   ]
 
   private func name(_ text: String) -> FieldName {
@@ -92,7 +95,7 @@ import Testing
   }
 
   @Test func namesThatDifferInOneByteAreOthers() {
-    for (_, text) in Self.known {
+    for (id, text) in Self.known where id.rawValue < FieldName.xForwardedFor.rawValue {
       #expect(name(text + "x") == .other)
       #expect(name(String(text.dropLast())) == .other)
       for place in 0..<text.utf8.count {
@@ -104,6 +107,19 @@ import Testing
         }
       }
     }
+  }
+
+  @Test(arguments: [
+    "X-Forwarded-", "x-forwarded-f", "X-FORWARDED-FORX", "X-Forwarded-Fox", "X-Forwarded-Prot",
+    "X-Forwarded-Hosts", "X-Forwarded-Ssl", "X-Forwarded-Client-Cert",
+  ])
+  func allOfTheForwardedKind(text: String) {
+    #expect(name(text) == .xForwardedOther && name(text).isForwarding)
+  }
+
+  @Test(arguments: ["X-Forwarded", "X-Forwarder-For", "X_Forwarded_For", "Y-Forwarded-For", "Via"])
+  func noneOfTheForwardedKind(text: String) {
+    #expect(name(text) == .other && !name(text).isForwarding)
   }
 
   @Test func fieldsCarryTheirNames() {
