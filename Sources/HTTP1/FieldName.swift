@@ -65,7 +65,8 @@ extension FieldName {
     switch rest.count {
     case 3: return rest.is("for") ? .xForwardedFor : .xForwardedOther
     case 4:
-      return rest.is("host") ? .xForwardedHost : rest.is("port") ? .xForwardedPort : .xForwardedOther
+      return rest.is("host")
+        ? .xForwardedHost : rest.is("port") ? .xForwardedPort : .xForwardedOther
     case 5: return rest.is("proto") ? .xForwardedProto : .xForwardedOther
     default: return .xForwardedOther
     }

@@ -158,8 +158,8 @@ public struct ForwardedChain: Equatable, Sendable {
 
   // MARK: Forwarded
 
-  /// Reads the elements from the first on: the last that no trusted proxy is named in counts, or the
-  /// first of all.
+  /// Reads the elements from the first on: the last that no trusted proxy is named in counts, or
+  /// the first of all.
   private mutating func readForwarded(
     _ fields: Span<Field>, _ bytes: Span<UInt8>, _ trusted: borrowing TrustedProxies
   ) throws(Refusal) {

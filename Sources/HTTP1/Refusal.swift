@@ -129,7 +129,7 @@ extension Refusal.Reason {
     case .badProxyHeader:
       "A trusted proxy did not begin with a valid PROXY header, as --proxy-protocol wants it."
     case .proxyHeaderNotTrusted:
-      "The connection began with a PROXY header, and its sender is not in --forwarded-allow-ips."
+      "The connection began with a PROXY header, which counts from --forwarded-allow-ips alone."
     default: nil
     }
   }

@@ -161,7 +161,7 @@ def test_status_where_everybody_is_trusted(behind):
 # The PROXY protocol.
 
 
-def proxied(running, header, *, source=None, pieces=None):
+def proxied(running, header, *, pieces=None):
     data = header + request_bytes(headers=[("Connection", "close")])
     with Connection(running.address) as connection:
         for piece in pieces(data) if pieces else [data]:
@@ -214,7 +214,8 @@ def test_proxy_header_holds_for_the_connection(behind):
 
 
 @pytest.mark.parametrize("start", [
-    request_bytes(), b"PROXY TCP4 192.0.2.7 198.51.100.1 5 65536\r\n", b"PROXZ", SIGNATURE + b"\x31",
+    request_bytes(), b"PROXY TCP4 192.0.2.7 198.51.100.1 5 65536\r\n", b"PROXZ",
+    SIGNATURE + b"\x31",
 ])
 def test_proxy_header_is_required(server, start):
     running = server(
@@ -229,7 +230,8 @@ def test_proxy_header_is_required(server, start):
     running.wait_for_log("Closed a connection of 127.0.0.1: A trusted proxy did not begin")
 
 
-@pytest.mark.parametrize("header", [b"PROXY TCP4 127.0.0.1 127.0.0.1 5 443\r\n", binary(0x11, FOUR)])
+@pytest.mark.parametrize(
+    "header", [b"PROXY TCP4 127.0.0.1 127.0.0.1 5 443\r\n", binary(0x11, FOUR)])
 def test_proxy_header_of_others_is_refused(behind, header):
     running = behind(
         "--forwarded-allow-ips", "127.0.0.1", "--proxy-protocol", "--log-level", "info",
@@ -237,7 +239,7 @@ def test_proxy_header_of_others_is_refused(behind, header):
     plain = request_bytes(headers=[("Connection", "close")])
     answer = from_address(running, "127.0.0.9", header + plain)
     assert answer.startswith(b"HTTP/1.1 400 ")
-    running.wait_for_log("Refused a request of 127.0.0.9 with 400: The connection began with a PROXY")
+    running.wait_for_log("Refused a request of 127.0.0.9 with 400: The connection began with a P")
     # Without one, they are served as ever.
     assert from_address(running, "127.0.0.9", plain).startswith(b"HTTP/1.1 200 ")
 

@@ -56,6 +56,8 @@ import Testing
     (settings.mode, settings.fronts) = ("daemon", 3)
     settings.binds = [.inherited(3), .unix(path: "/s", mode: 0), .internet(host: "::", port: 0)]
     settings.backlog = 1
+    settings.trustedProxies = ["10.0.0.0/8", "::1", "unix"]
+    (settings.proxyProtocol, settings.passesForwardedFields) = (true, true)
     settings.staticMounts = ["/=/srv/é", "/s=/d=e"]
     settings.staticFollowsSymlinks = true
     (settings.policy, settings.mpm, settings.preset) = ("apache", "worker", "stock worker")

@@ -14,9 +14,14 @@ import Testing
 
   private static let ipv4: [UInt8] = [192, 0, 2, 1, 198, 51, 100, 2, 0xDC, 0x04, 0x01, 0xBB]
   private static var ipv6: [UInt8] {
-    [0x20, 1, 0x0D, 0xB8] + [UInt8](repeating: 0, count: 11) + [1] + [UInt8](repeating: 0, count: 15)
+    [0x20, 1, 0x0D, 0xB8] + [UInt8](repeating: 0, count: 11) + [1]
+      + [UInt8](repeating: 0, count: 15)
       + [1, 0, 80, 0x1F, 0x90]
   }
+
+  private func once(_ bytes: [UInt8]) -> ProxyHeader.Parse { ProxyHeader.parse(bytes.span) }
+
+  private func begins(_ bytes: [UInt8]) -> Bool { ProxyHeader.begins(bytes.span) }
 
   /// Expects the same of whole bytes, of each prefix, and of bytes behind the header.
   private func parse(_ bytes: [UInt8], sourceLocation: SourceLocation = #_sourceLocation)
@@ -25,13 +30,13 @@ import Testing
     let whole = ProxyHeader.parse(bytes.span)
     if case .complete(let header) = whole {
       #expect(header.length == bytes.count, sourceLocation: sourceLocation)
-      #expect(ProxyHeader.begins(bytes.span), sourceLocation: sourceLocation)
+      #expect(begins(bytes), sourceLocation: sourceLocation)
       for count in 0..<bytes.count {
         let prefix = Array(bytes[..<count])
-        #expect(ProxyHeader.parse(prefix.span) == .needMoreBytes, sourceLocation: sourceLocation)
+        #expect(once(prefix) == .needMoreBytes, sourceLocation: sourceLocation)
       }
       let more = bytes + Array("GET / HTTP/1.1\r\n".utf8)
-      #expect(ProxyHeader.parse(more.span) == whole, sourceLocation: sourceLocation)
+      #expect(once(more) == whole, sourceLocation: sourceLocation)
     }
     return whole
   }
@@ -65,7 +70,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "GET / HTTP/1.1\r\n", "PROXX TCP4", "PROXY\r\n", "PROXY \r\n", "PROXY TCP5 1.2.3.4 1.2.3.4 1 2\r\n",
+    "GET / HTTP/1.1\r\n", "PROXX TCP4", "PROXY\r\n", "PROXY \r\n",
+    "PROXY TCP5 1.2.3.4 1.2.3.4 1 2\r\n",
     "PROXY TCP4 1.2.3.4 1.2.3.4 1\r\n", "PROXY TCP4 1.2.3.4 1.2.3.4 1 \r\n",
     "PROXY TCP4 1.2.3.4 1.2.3.4 1 2 \r\n", "PROXY TCP4 1.2.3.4 1.2.3.4 1 2 3\r\n",
     "PROXY  TCP4 1.2.3.4 1.2.3.4 1 2\r\n", "PROXY TCP4 1.2.3.4  1.2.3.4 1 2\r\n",
@@ -112,7 +118,8 @@ import Testing
     for bytes in [
       Self.binary(0x20, 0x00, []), Self.binary(0x20, 0x11, Self.ipv4), Self.binary(0x20, 0x11, [1]),
       Self.binary(0x20, 0xFF, [1, 2, 3]), Self.binary(0x21, 0x00, []),
-      Self.binary(0x21, 0x00, [1, 2, 3]), Self.binary(0x21, 0x31, [UInt8](repeating: 0, count: 216)),
+      Self.binary(0x21, 0x00, [1, 2, 3]),
+      Self.binary(0x21, 0x31, [UInt8](repeating: 0, count: 216)),
     ] {
       #expect(try header(bytes).source == nil)
     }
