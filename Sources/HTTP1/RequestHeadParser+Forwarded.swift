@@ -1,4 +1,7 @@
 // RequestHeadParser+Forwarded: a head as it is after what proxies said of it was heeded. Pure.
+//
+// Why the storage is used safely: all indices are below `fieldCount`, which the parser has filled
+// and which only falls here. The bytes are the head's own, `head.length` of them.
 internal import Bytes
 
 extension RequestHeadParser {

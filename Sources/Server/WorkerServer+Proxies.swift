@@ -4,6 +4,11 @@
 // What such a peer says replaces the client's address for one request (`Connection.client`), or
 // with the PROXY protocol for the whole connection (`Connection.peer`). The source of a PROXY
 // header is a peer like any other: whether its X-Forwarded-For counts is asked anew.
+//
+// Why the pointers here are safe: a connection is its caller's (Connection, invariants 1 and 2) and
+// stays in its slot; heads lie in a buffer that the caller holds, and are read as spans of the
+// length that the parser found. A temporary of 64 bytes always has a base, and a stored property
+// always has an offset.
 internal import Bytes
 internal import Configuration
 internal import HTTP1
