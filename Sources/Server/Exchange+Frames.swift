@@ -58,7 +58,9 @@ extension Exchange {
     let rest = ResponseTail(keepsAlive: keepsAlive)
     unsafe rest.begin(
       with: UnsafeRawBufferPointer(start: owner.output, count: responseHeadCount))
-    rest.beginStream(framing: framing, promised: framing == .length ? declaredLength : -1)
+    unsafe rest.beginStream(
+      framing: framing, promised: framing == .length ? declaredLength : -1,
+      directory: server.uploadLimits.directory)
     tail = rest
     isOver = true
   }

@@ -35,6 +35,8 @@ final class Lane {
   var bodyIsLast = false
   /// The reader of the response is behind: nothing is read from the worker for now.
   var isPaused = false
+  /// The worker's end is closed; what it sent before that may still have to be read.
+  var peerClosed = false
   /// What came of a frame that is not whole yet.
   var input = PendingBytes()
   /// What the socket did not take of the request.

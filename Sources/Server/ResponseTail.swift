@@ -37,6 +37,12 @@ internal import Platform
   private var framing = Exchange.Framing.length
   /// Bytes of the body that the head has promised and that did not come yet; -1 without a promise.
   private var promised: Int64 = -1
+  /// Where a response that comes part by part may be put that its client does not take.
+  private var spillDirectory: String?
+  /// What stands behind `first` and is too much for memory.
+  private var spilled: SpilledBytes?
+  /// What stands behind that, where the file could not be written any more.
+  private var behindSpilled = PendingBytes()
   /// What the access log needs when the response is complete.
   var record: LoggedRequest?
   /// Whether the worker behind this front has counted the bytes of the response.
@@ -48,19 +54,35 @@ internal import Platform
 
   init(keepsAlive: Bool) { self.keepsAlive = keepsAlive }
 
-  deinit { first.removeAll() }
+  deinit {
+    first.removeAll()
+    behindSpilled.removeAll()
+  }
 
   // MARK: a body that comes part by part
 
-  /// The body comes part by part; `promised` bytes of it, or -1.
-  func beginStream(framing: Exchange.Framing, promised: Int64) {
+  /// Bytes of it that are held in memory for a slow client; what is over that goes to a file.
+  private static let memoryBytes = 262_144
+  /// Bytes of such a file, after which no more should come.
+  private static let spillBytes: Int64 = 16 << 20
+
+  /// The body comes part by part; `promised` bytes of it, or -1. What the client leaves behind goes
+  /// to a file in `directory`.
+  func beginStream(framing: Exchange.Framing, promised: Int64, directory: String) {
     isOpen = true
     self.framing = framing
     self.promised = promised
+    spillDirectory = directory
   }
 
-  /// Bytes that wait to be sent.
-  var pendingBytes: Int { first.count }
+  /// So much waits for the client that no more of the body should come.
+  var isFull: Bool {
+    guard let spilled else { return first.count > Self.memoryBytes }
+    return spillDirectory == nil || spilled.fileBytes >= Self.spillBytes
+  }
+
+  /// So little waits for the client that more of the body may come.
+  var isNearlyEmpty: Bool { spilled == nil && first.count < Self.memoryBytes / 2 }
 
   /// More of the body; copied. What is over the promised length, or not wanted, is cut off.
   func append(body bytes: UnsafeRawBufferPointer) {
@@ -73,22 +95,55 @@ internal import Platform
     bodyBytesSent += Int64(count)
     let block = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<count])
     guard framing == .chunked else {
-      return unsafe first.append(block.assumingMemoryBound(to: UInt8.self))
+      return unsafe put(block.assumingMemoryBound(to: UInt8.self))
     }
     unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { place in
       var writer = unsafe ByteWriter(base: place.baseAddress!, capacity: place.count)
       writer.append(hex: UInt64(count))
       writer.append("\r\n")
-      unsafe first.append(writer.written)
+      unsafe put(writer.written)
     }
-    unsafe first.append(block.assumingMemoryBound(to: UInt8.self))
-    first.append("\r\n")
+    unsafe put(block.assumingMemoryBound(to: UInt8.self))
+    put("\r\n")
+  }
+
+  private func put(_ literal: StaticString) {
+    unsafe put(UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+  }
+
+  /// Bytes that go next, behind all that wait.
+  private func put(_ bytes: UnsafeBufferPointer<UInt8>) {
+    guard spilled != nil || first.count + bytes.count > Self.memoryBytes,
+      let directory = spillDirectory
+    else { return unsafe keep(bytes) }
+    do throws(SystemCallError) {
+      var run: SpilledBytes
+      if let spilled { run = spilled } else { run = try SpilledBytes(directory: directory) }
+      unsafe try run.append(bytes)
+      spilled = run
+    } catch {
+      ErrorLog.write(
+        .error,
+        "Cannot keep a response for a slow client in a temporary file in \(directory) (\(error)); "
+          + "make room there, or set --temp-dir. Its worker waits for the client instead.")
+      spillDirectory = nil
+      unsafe keep(bytes)
+    }
+  }
+
+  /// The same in memory, behind what a file has that cannot be written to any more.
+  private func keep(_ bytes: UnsafeBufferPointer<UInt8>) {
+    if spilled == nil {
+      unsafe first.append(bytes)
+    } else {
+      unsafe behindSpilled.append(bytes)
+    }
   }
 
   /// The body is whole. Fewer bytes than promised end the connection, so that the client sees it.
   func endStream() {
     isOpen = false
-    if framing == .chunked { first.append("0\r\n\r\n") }
+    if framing == .chunked { put("0\r\n\r\n") }
     if promised > 0 && framing != .none { keepsAlive = false }
   }
 
@@ -131,8 +186,11 @@ internal import Platform
         let bytes = unsafe first.bytes
         transfer = unsafe SocketIO.send(
           socket, bytes.baseAddress!, count: min(bytes.count, share),
-          more: bodyCount > 0 || fileRemaining > 0)
+          more: bodyCount > 0 || fileRemaining > 0 || spilled != nil)
         step = 0
+      } else if let sent = spilled?.send(to: socket, atMost: share) {
+        transfer = sent
+        step = 4
       } else if bodyCount > 0 {
         transfer = unsafe SocketIO.send(
           socket, body!.assumingMemoryBound(to: UInt8.self), count: min(bodyCount, share))
@@ -173,7 +231,11 @@ internal import Platform
       fileOffset += Int64(count)
       fileRemaining -= Int64(count)
       bodyBytesSent += Int64(count)
-    default: lastSent += count
+    case 3: lastSent += count
+    default:
+      guard spilled?.count == 0 else { return }
+      spilled = nil
+      swap(&first, &behindSpilled)
     }
   }
 }

@@ -64,7 +64,7 @@ extension WorkerServer {
     let tail = unsafe connection.pointee.tail!.takeUnretainedValue()
     let sentBefore = tail.bytesSent
     let progress = unsafe tail.push(connection.pointee.socket)
-    if unsafe connection.pointee.lane >= 0 { resumeLane(of: index, pending: tail.pendingBytes) }
+    if unsafe connection.pointee.lane >= 0 { resumeLane(of: index, tail) }
     switch progress {
     case .starved:
       // It is the worker's turn, which has time limits of its own.

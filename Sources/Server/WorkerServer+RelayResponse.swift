@@ -9,9 +9,6 @@ internal import Scoreboard
 internal import Synchronization
 
 extension WorkerServer {
-  /// Bytes of a response that a front holds for a slow client before it stops reading from the
-  /// worker.
-  private static let responseBufferBytes = 262_144
   /// Receives that one lane may have before others get their turn.
   private static let receivesPerTurn = 4
 
@@ -19,6 +16,7 @@ extension WorkerServer {
   func laneEvent(_ token: UInt64, _ events: Epoll.Events, _ thread: HandlerThread) {
     guard let relay, let lane = relay.lane(token) else { return }
     let hadOutput = lane.output.count > 0
+    if !events.isDisjoint(with: [.peerClosed, .hangup, .error]) { lane.peerClosed = true }
     while lane.output.count > 0 {
       let bytes = unsafe lane.output.bytes
       guard
@@ -49,7 +47,8 @@ extension WorkerServer {
         guard unsafe take(thread.input, count: kept + count, lane, relay, thread) else { return }
         guard relay.lanes[lane.number]?.generation == before, !lane.isPaused else { return }
         turns -= 1
-        if count < capacity { return }
+        // A short read emptied the socket, but the end may be behind it and is not told twice.
+        if count < capacity && !lane.peerClosed { return }
         if turns == 0 {
           // It comes back with the next round: level changes are not told twice.
           relay.again.append(lane)
@@ -236,9 +235,7 @@ extension WorkerServer {
     unsafe stream.append(body: bytes)
     _ = pushTail(lane.connection, thread)
     // The client may be gone now, and the lane with it.
-    if lane.state == .streaming && stream.pendingBytes > Self.responseBufferBytes {
-      lane.isPaused = true
-    }
+    if lane.state == .streaming && stream.isFull { lane.isPaused = true }
   }
 
   /// A response that was passed on part by part is whole. False where the lane is gone.
@@ -292,10 +289,10 @@ extension WorkerServer {
   }
 
   /// More of a response went to the client: the worker may go on.
-  func resumeLane(of index: Int32, pending: Int) {
+  func resumeLane(of index: Int32, _ tail: ResponseTail) {
     let number = unsafe table[index].pointee.lane
     guard let relay, number >= 0, let lane = relay.lanes[Int(number)], lane.isPaused,
-      pending < Self.responseBufferBytes / 2
+      tail.isNearlyEmpty
     else { return }
     lane.isPaused = false
     relay.again.append(lane)
