@@ -203,7 +203,7 @@ struct AcceptRule: Equatable {
 
   /// Whether a second thread watches the one that polls: not where there is nobody to relieve it.
   var needsMonitor: Bool {
-    isBehindFront ? handlers > 1 : model != .prefork && !isFront
+    isBehindFront ? mostHandlers > 1 : model != .prefork && !isFront
   }
 
   /// Whether responses end their connections while others wait for a handler: a connection stays

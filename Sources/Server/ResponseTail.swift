@@ -64,7 +64,7 @@ internal import Platform
   /// Bytes of it that are held in memory for a slow client; what is over that goes to a file.
   private static let memoryBytes = 262_144
   /// Bytes of such a file, after which no more should come.
-  private static let spillBytes: Int64 = 16 << 20
+  private static let spillBytes: Int64 = 64 << 20
 
   /// The body comes part by part; `promised` bytes of it, or -1. What the client leaves behind goes
   /// to a file in `directory`.

@@ -29,6 +29,9 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("long") and not LONG:
             item.add_marker(pytest.mark.skip(reason="soak test; set PLIMSOLL_LONG=1"))
+        embedded = item.get_closest_marker("embedded")
+        if embedded and serving.DAEMON:
+            item.add_marker(pytest.mark.skip(reason=f"not with fronts: {embedded.args[0]}"))
 
 
 def pytest_sessionstart(session):

@@ -11,8 +11,7 @@ from harness.processes import wait_until
 from harness.versions import numbered, restart
 from harness.wire import Truncated, chunked, request_bytes
 
-pytestmark = pytest.mark.skipif(
-    "--mode" in os.environ.get("PLIMSOLL_TEST_OPTIONS", ""), reason="these say the mode themselves")
+pytestmark = pytest.mark.embedded("these say themselves that they are in daemon mode")
 
 APPLICATION = """
 import hashlib

@@ -236,6 +236,7 @@ def test_continue_before_a_chunked_body(reading):
         assert '"bytes": 10' in connection.read_response().text
 
 
+@pytest.mark.embedded("the front answers 100-continue")
 def test_no_continue_when_the_application_does_not_read(responding):
     with responding.connect() as connection:
         response = connection.send(expecting("/single", 5)).read_response()  # refuses a 100

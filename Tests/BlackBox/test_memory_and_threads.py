@@ -7,6 +7,7 @@ import subprocess
 import pytest
 from harness import processes, serving
 from harness.processes import wait_until
+from harness.serving import DAEMON
 from harness.wire import request_bytes
 
 KIB = 1024
@@ -62,7 +63,7 @@ def test_memory_of_an_idle_connection(server):
     running = server(
         "hello:application", "--workers", 1, "--keep-alive", 120, "--max-keep-alive-requests", 0
     )
-    worker = running.worker_pids()[0]
+    worker = running.titled("front" if DAEMON else "worker")[0]
 
     def hold(count, stack):
         connections = [stack.enter_context(running.connect()) for _ in range(count)]
@@ -137,7 +138,8 @@ def test_restarts_leak_no_descriptors(server):
         old = running.worker_pids()
         running.signal(1)
         running.wait_for_workers(2, without=old)
-        wait_until(lambda: len(processes.family(running.pid)) == 4, what="the old ones to end")
+        wait_until(
+            lambda: len(processes.family(running.pid)) == 4 + DAEMON, what="the old ones to end")
 
     restart()
     before = len(processes.descriptors(running.pid))

@@ -10,6 +10,8 @@ from harness.load import Load
 from harness.processes import wait_until
 from harness.wire import Connection, request_bytes
 
+pytestmark = pytest.mark.embedded("it is about connections that workers accept")
+
 MODELS = ["prefork", "worker", "event"]
 PID = "/pid"
 

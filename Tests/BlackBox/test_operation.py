@@ -13,6 +13,7 @@ import time
 
 import pytest
 from harness import processes, serving
+from harness.serving import DAEMON
 from harness.versions import numbered
 from harness.wire import Connection, Truncated, request_bytes
 
@@ -112,7 +113,8 @@ def test_process_titles(server):
     assert re.match("plimsoll: (supervisor|master)", processes.title(running.pid))
     assert len(running.titled("mold")) == 1
     assert len(running.worker_pids()) == 2
-    assert len(processes.family(running.pid)) == 4
+    assert len(running.titled("front")) == DAEMON
+    assert len(processes.family(running.pid)) == 4 + DAEMON
     assert all("hello" in processes.title(pid) for pid in running.worker_pids())
 
 

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from harness.processes import is_in_backlog, wait_until
+from harness.serving import DAEMON
 from harness.wire import Connection, request_bytes
 
 PID = "/pid"
@@ -67,7 +68,7 @@ def test_a_stuck_event_worker_turns_away_what_waits_inside(server, gate):
             expect_turned_away(one)
         # The status waits for no handler.
         assert status(running)["shed"] == 6
-        assert status(running)["workers"][0]["shed"] == 6
+        assert status(running)["workers"][0]["shed"] == (0 if DAEMON else 6)
         assert running.log_text().count(" with 503") <= 2
         running.wait_for_log(r"answered \d+ requests? with 503.*--queue-timeout \(0\.4 s\)")
         let_pass(gates, visits)
@@ -87,6 +88,7 @@ def test_stuck_event_workers_turn_away_what_waits_in_the_kernel(server, gate):
         assert running.get(PID).status == 200
 
 
+@pytest.mark.embedded("workers accept nothing")
 def test_a_stuck_event_worker_hoards_no_connection(server, gate):
     """It takes one for each worker, to see how old they are; the others stay for who is free."""
     gates = [gate(), gate()]
@@ -111,6 +113,7 @@ def test_a_stuck_event_worker_hoards_no_connection(server, gate):
         assert [one.read_response().status for one in waiting] == [200] * 12
 
 
+@pytest.mark.embedded("--mpm has no meaning there")
 @pytest.mark.parametrize(("mpm", "threads"), [("prefork", 1), ("worker", 1), ("worker", 2)])
 def test_what_is_too_old_when_it_is_accepted(server, gate, site, mpm, threads):
     """It is answered without the application; files and the status are served all the same."""

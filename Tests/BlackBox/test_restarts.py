@@ -88,6 +88,7 @@ def test_broken_version_is_reported_and_the_old_one_serves(server, site, source,
     assert version_served(running) == "2"
 
 
+@pytest.mark.embedded("connections outlive workers")
 def test_kept_connection_gets_a_last_answer_after_a_restart(server, site):
     """An idle kept-alive client is not cut off in the middle of its next request."""
     directory = site(numbered=numbered(1))
@@ -184,6 +185,7 @@ def test_reload_watches_extra_files(server, site, tmp_path):
     wait_until(lambda: running.get("/").text == "22", 20, "the new settings")
 
 
+@pytest.mark.embedded("a worker with one thread heeds signals after its request")
 def test_worker_told_to_stop_by_signal_is_replaced_at_once(server, gate):
     """A request in hand does not keep others from being served meanwhile."""
     running = server("busy:application", "--workers", 1, "--threads", 1)

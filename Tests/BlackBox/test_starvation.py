@@ -13,6 +13,8 @@ import pytest
 from harness.processes import is_in_backlog
 from harness.wire import Truncated, request_bytes
 
+pytestmark = pytest.mark.embedded("it is about connections that workers accept")
+
 HANDLERS = 8
 CLIENTS = 40
 KEEP_ALIVE = ("--keep-alive", 600, "--max-keep-alive-requests", 0)

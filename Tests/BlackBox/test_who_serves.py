@@ -10,6 +10,8 @@ import concurrent.futures
 
 import pytest
 
+pytestmark = pytest.mark.embedded("it is about connections that workers accept")
+
 MODELS = [("event", 4), ("event", 1), ("worker", 4), ("worker", 1), ("prefork", 1)]
 
 

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from harness.processes import wait_until
+from harness.serving import DAEMON
 from harness.wire import chunked, request_bytes
 
 LINES = b"first\nsecond line\n\nfourth, without end"
@@ -118,7 +119,7 @@ def test_temporary_file_is_really_used(server, gate, tmp_path):
     running = server(
         "reading:application", "--workers", 1, "--threads", 1, "--temp-dir", directory
     )
-    pid = running.worker_pids()[0]
+    pid = running.titled("front" if DAEMON else "worker")[0]
 
     def links():
         found = []
@@ -161,6 +162,7 @@ def test_partly_read_body(reading):
         assert answer["pieces"] == ["second"]
 
 
+@pytest.mark.embedded("the front reads the body before")
 def test_client_leaves_while_the_application_reads(server, wrapping):
     """With 100-continue the application reads from the client itself; a lost client is an error
     in its read, never a short body."""
@@ -256,6 +258,7 @@ def test_upload_completed_while_busy_after_a_static_file(server, gate, tmp_path)
     assert upload.read_response().body == b"z" * 100
 
 
+@pytest.mark.embedded("the front answers 100-continue")
 def test_response_survives_a_body_that_is_not_read(server):
     """With `Connection: close` as well, the body is read before the socket is closed."""
     running = server("busy:application", "--workers", 1, "--threads", 1)

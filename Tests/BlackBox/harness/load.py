@@ -61,6 +61,12 @@ class Load:
             thread.join(30)
             assert not thread.is_alive(), "a client waits for an answer that does not come"
 
+    def expect_only_begun_lost(self, most):
+        """In daemon mode: at most so many answers are 502, of requests that a worker had begun."""
+        others = [str(one) for one in self.failures if not one.what.startswith("answer 502")]
+        assert others == []
+        assert len(self.failures) <= most, [str(one) for one in self.failures]
+
     def wait_for_answers(self, count, deadline=20.0):
         """Returns when `count` more answers have arrived."""
         goal = self.answers + count

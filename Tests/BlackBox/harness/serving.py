@@ -19,6 +19,9 @@ from .processes import wait_until
 from .wire import Connection
 
 APPS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "apps")
+# More options for every server, such as `--mode daemon`.
+TEST_OPTIONS = os.environ.get("PLIMSOLL_TEST_OPTIONS", "").split()
+DAEMON = "daemon" in TEST_OPTIONS
 STAGE = os.path.abspath(os.environ.get("PLIMSOLL_STAGE", os.path.join(REPOSITORY, "stage")))
 START_DEADLINE = 40.0
 STOP_DEADLINE = 40.0
@@ -68,7 +71,7 @@ class Server:
         self.output_log = os.path.join(self.directory, "stdout.log")
         self.host, self.port, self.path = "127.0.0.1", None, None
         words = [os.path.join(stage, "bin", "plimsoll"), "serve"]
-        words += os.environ.get("PLIMSOLL_TEST_OPTIONS", "").split()
+        words += TEST_OPTIONS
         words += [app] if app is not None else []
         if bind is None:
             self.port = free_port()
