@@ -19,6 +19,8 @@ final class FrontHandle {
   var startedMs: Int64 = 0
   /// CPU time it had used at the last look, for ``CPUMeter``.
   var cpuMs: Int64 = 0
+  /// Requests that it had turned away at the last look, for ``ShedNotice``.
+  var shedSeen: Int64 = 0
   var backOff = BackOff()
   var readySinceMs: Int64?
 

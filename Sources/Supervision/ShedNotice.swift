@@ -16,15 +16,19 @@ struct ShedNotice {
   init() {}
 
   /// Counts what is new since the last look.
-  mutating func look(at workers: [WorkerHandle], nowMs: Int64) {
+  mutating func look(at workers: [WorkerHandle], _ fronts: [FrontHandle], nowMs: Int64) {
     for worker in workers where worker.state != .empty {
-      let shed = worker.board.shed
-      // Fewer than before: another worker has moved in.
-      let new = shed < worker.shedSeen ? shed : shed - worker.shedSeen
-      worker.shedSeen = shed
-      guard new > 0 else { continue }
-      note(new, waitedMs: worker.board.shedWaitedMs, nowMs: nowMs)
+      look(at: worker.board, seen: &worker.shedSeen, nowMs: nowMs)
     }
+    for front in fronts { look(at: front.board, seen: &front.shedSeen, nowMs: nowMs) }
+  }
+
+  private mutating func look(at board: WorkerSlot, seen: inout Int64, nowMs: Int64) {
+    let shed = board.shed
+    // Fewer than before: another process has moved in.
+    let new = shed < seen ? shed : shed - seen
+    seen = shed
+    if new > 0 { note(new, waitedMs: board.shedWaitedMs, nowMs: nowMs) }
   }
 
   /// So many more were turned away, after waiting for as long.

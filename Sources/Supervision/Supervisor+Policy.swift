@@ -38,7 +38,7 @@ extension Supervisor {
     reaped = []
     for action in policy.decide(tick) { obey(action, mold, nowMs: nowMs) }
     guard isDue else { return }
-    shedNotice.look(at: workers, nowMs: nowMs)
+    shedNotice.look(at: workers, fronts, nowMs: nowMs)
     if let line = shedNotice.due(limitMs: settings.queueTimeoutMs, nowMs: nowMs) {
       ErrorLog.write(.warn, line)
     }
