@@ -130,10 +130,10 @@ public import Server
     switch outcome {
     case .finished: return
     case .clientLeft:
-      log(.info, handler, "\(RequestText(exchange)): the client left during the response")
+      log(.info, handler, "\(exchange.label): the client left during the response")
       exchange.abort(500)
     case .broken(let how):
-      log(.error, handler, "\(RequestText(exchange)): the application \(how)")
+      log(.error, handler, "\(exchange.label): the application \(how)")
       exchange.abort(500)
     case .raised:
       let status = report(exchange, handler, gil)
@@ -181,7 +181,7 @@ public import Server
     _ exchange: Exchange, _ handler: HandlerThread, _ gil: borrowing GIL
   ) -> Int {
     guard let failure = PythonFailure(takingCurrent: gil) else { return 500 }
-    let request = RequestText(exchange)
+    let request = exchange.label
     if handler.clientLeft || handler.bodyFailureStatus != 0,
       unsafe failure.isInstance(of: plimsoll_os_error(), gil)
     {
@@ -205,7 +205,7 @@ public import Server
     guard let failure = PythonFailure(takingCurrent: gil) else { return }
     log(
       .error, handler,
-      "\(RequestText(exchange)): \(place) raised \(failure.summary(gil))\n"
+      "\(exchange.label): \(place) raised \(failure.summary(gil))\n"
         + failure.traceback(gil))
   }
 
@@ -217,32 +217,13 @@ public import Server
     if given > declared {
       log(
         .error, handler,
-        "\(RequestText(exchange)): the application sent \(given) bytes, more than its "
+        "\(exchange.label): the application sent \(given) bytes, more than its "
           + "Content-Length of \(declared); the rest was cut off")
     } else if !handler.clientLeft {
       log(
         .error, handler,
-        "\(RequestText(exchange)): the application sent \(given) bytes, fewer than its "
+        "\(exchange.label): the application sent \(given) bytes, fewer than its "
           + "Content-Length of \(declared); the connection is closed")
     }
-  }
-}
-
-/// `[00000000000000a1] GET /path`, for the error log: neither query nor header, which hold secrets.
-struct RequestText: CustomStringConvertible {
-  let description: String
-
-  init(_ exchange: Exchange) {
-    let hex = String(exchange.requestID, radix: 16)
-    let padding = String(repeating: "0", count: max(0, 16 - hex.count))
-    let method = Self.text(exchange, exchange.head.methodRange)
-    let path = Self.text(exchange, exchange.head.path)
-    description = "[\(padding)\(hex)] \(method) \(path)"
-  }
-
-  private static func text(_ exchange: Exchange, _ range: ByteRange) -> String {
-    let bytes = unsafe UnsafeBufferPointer(
-      start: exchange.headBytes + Int(range.offset), count: min(Int(range.count), 512))
-    return unsafe String(decoding: bytes, as: UTF8.self)
   }
 }

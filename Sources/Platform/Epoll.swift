@@ -65,20 +65,21 @@ public struct Epoll: ~Copyable {
 
   /// Registers `number`; events on it carry `token`.
   public func add(_ number: Int32, _ events: Events, token: UInt64) throws(SystemCallError) {
-    var event = unsafe epoll_event()
-    unsafe event.events = events.rawValue
-    unsafe event.data.u64 = token
-    guard unsafe epoll_ctl(descriptor.number, EPOLL_CTL_ADD, number, &event) == 0 else {
-      throw SystemCallError("epoll_ctl")
-    }
+    try change(EPOLL_CTL_ADD, number, events, token)
   }
 
   /// Changes what is waited for; what holds already is told again, edge-triggered or not.
   public func modify(_ number: Int32, _ events: Events, token: UInt64) throws(SystemCallError) {
+    try change(EPOLL_CTL_MOD, number, events, token)
+  }
+
+  private func change(
+    _ operation: Int32, _ number: Int32, _ events: Events, _ token: UInt64
+  ) throws(SystemCallError) {
     var event = unsafe epoll_event()
     unsafe event.events = events.rawValue
     unsafe event.data.u64 = token
-    guard unsafe epoll_ctl(descriptor.number, EPOLL_CTL_MOD, number, &event) == 0 else {
+    guard unsafe epoll_ctl(descriptor.number, operation, number, &event) == 0 else {
       throw SystemCallError("epoll_ctl")
     }
   }

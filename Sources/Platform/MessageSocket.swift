@@ -16,12 +16,7 @@ public enum MessageArrival: Equatable {
 public enum MessageSocket {
   /// socketpair(2), non-blocking and close-on-exec. Both ends are the caller's.
   public static func makePair() throws(SystemCallError) -> (Int32, Int32) {
-    var numbers: [Int32] = [-1, -1]
-    let type = Int32(SOCK_SEQPACKET.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
-    guard unsafe socketpair(AF_UNIX, type, 0, &numbers) == 0 else {
-      throw SystemCallError("socketpair")
-    }
-    return (numbers[0], numbers[1])
+    try SocketIO.makePair(SOCK_SEQPACKET)
   }
 
   /// Sends one message with at most 16 descriptors, which stay the caller's.

@@ -154,8 +154,13 @@ public enum SocketIO {
 
   /// socketpair(2) of streams, non-blocking and close-on-exec. Both ends are the caller's.
   public static func makePair() throws(SystemCallError) -> (Int32, Int32) {
+    try makePair(SOCK_STREAM)
+  }
+
+  /// The same of another kind of socket.
+  static func makePair(_ kind: __socket_type) throws(SystemCallError) -> (Int32, Int32) {
     var numbers: [Int32] = [-1, -1]
-    let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+    let type = Int32(kind.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
     guard unsafe socketpair(AF_UNIX, type, 0, &numbers) == 0 else {
       throw SystemCallError("socketpair")
     }

@@ -67,7 +67,7 @@ extension Exchange {
 
   /// `[00000000000000a1] GET /path`, for the error log: neither query nor fields, which hold
   /// secrets.
-  var label: String {
+  public var label: String {
     let hex = String(requestID, radix: 16)
     let padding = String(repeating: "0", count: max(0, 16 - hex.count))
     return "[\(padding)\(hex)] \(text(head.methodRange)) \(text(head.path))"
