@@ -35,6 +35,8 @@ public struct ServeCommandLine: Equatable, Sendable {
   public var warnings: [String] = []
   /// What to do. Help wins over everything; of the others, the last one given.
   public var action = ServeAction.serve
+  /// The further process groups, in the order in which they were given; each has none itself.
+  public var groups: [ServeCommandLine] = []
 
   /// Where the setting called `name` comes from.
   public func origin(of name: String) -> SettingOrigin { origins[name] ?? .builtIn }
@@ -46,11 +48,21 @@ public struct ServeCommandLine: Equatable, Sendable {
   /// - Throws: one sentence about the first word that is wrong, or about words that contradict
   ///   each other.
   public init(parsing words: [String], usableCPUs: Int) throws(UsageError) {
-    var reader = OptionReader(words: words[...])
-    while let word = try reader.next() {
-      try take(word)
-    }
+    let sections = try CommandLineSections(words)
+    try self.init(sections.main, usableCPUs: usableCPUs)
     // Who asks for help gets it, whatever else stands there.
+    for action in sections.actions { take(action) }
+    guard action != .help, action != .printReference else { return }
+    for section in sections.groups {
+      groups.append(
+        try ServeCommandLine(sections.inherited + section.words, usableCPUs: usableCPUs))
+    }
+    try settleGroups()
+  }
+
+  /// Reads the words of one process group, and settles what they leave open.
+  private init(_ words: [OptionReader.Word], usableCPUs: Int) throws(UsageError) {
+    for word in words { try take(word) }
     guard action != .help, action != .printReference else { return }
     guard settings.metricsPath.isEmpty || settings.metricsPath != settings.statusPath else {
       throw UsageError(
@@ -73,6 +85,10 @@ public struct ServeCommandLine: Equatable, Sendable {
         + "the proxies, or make sure that nobody else reaches the server")
   }
 
+  private mutating func take(_ action: ServeAction) {
+    if self.action != .help { self.action = action }
+  }
+
   private mutating func take(_ word: OptionReader.Word) throws(UsageError) {
     switch word {
     case .argument(let text):
@@ -83,8 +99,7 @@ public struct ServeCommandLine: Equatable, Sendable {
       }
       settings.application = text
       origins[SettingsTable.applicationName] = .option("APP")
-    case .action(let action):
-      if self.action != .help { self.action = action }
+    case .action(let action): take(action)
     case .setting(let definition, let option, let value):
       if definition.isRepeatable, origins[definition.name] == nil {
         definition.clear(in: &settings)

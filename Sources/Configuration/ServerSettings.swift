@@ -17,9 +17,16 @@ public enum BindAddress: Equatable, Sendable {
 public struct ServerSettings: Equatable, Sendable {
   // MARK: what is served
 
+  /// Name of the group whose options stand first on the command line.
+  public static let mainGroup = "main"
+
+  /// Name of the process group.
+  public var processGroup = mainGroup
   /// The application as typed: `module`, `module:callable`, or an absolute path, with `:callable`
   /// or not.
   public var application = ""
+  /// Applications at URL prefixes, each `/url=APP` (``ApplicationMountText``).
+  public var mounts: [String] = []
   /// Working directory, absolute; empty: stay.
   public var chdir = ""
   /// Directories put in front of Python's search path.
@@ -136,6 +143,8 @@ public struct ServerSettings: Equatable, Sendable {
   public var queueTimeoutMs: Int64 = 30_000
   /// How long requests in hand may take when the server stops or restarts.
   public var gracefulTimeoutMs: Int64 = 30_000
+  /// A group that nobody asked for so long sleeps without workers; 0: never.
+  public var inactivityTimeoutMs: Int64 = 0
   /// How long the application may take to be imported.
   public var startupTimeoutMs: Int64 = 60_000
   /// How long an idle connection stays open; 0: keep-alive is off.
@@ -187,6 +196,8 @@ public struct ServerSettings: Equatable, Sendable {
   public var processName = ""
   /// Whether changed source files restart the application.
   public var reload = false
+  /// Whether a script that was changed or touched restarts its group.
+  public var scriptReloading = true
   /// More files that are watched.
   public var reloadExtraFiles: [String] = []
   /// Value of the Server field; empty sends none.

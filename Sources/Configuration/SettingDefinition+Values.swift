@@ -74,6 +74,20 @@ extension SettingDefinition {
         let entry = String(entry.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
         try Self.append(proxy: entry, to: &settings[keyPath: field])
       }
+    case .groupName(let field):
+      guard source == .encoded || Self.isGroupName(text) else {
+        throw ValueProblem("is no name for a process group")
+      }
+      settings[keyPath: field] = text
+    case .applications(let field):
+      let mount = try ApplicationMountText.parse(text)
+      let path = StaticMountText.path(of: mount)
+      guard !settings[keyPath: field].contains(where: { StaticMountText.path(of: $0) == path })
+      else {
+        throw ValueProblem(
+          "has a URL that an earlier one has", advice: "give one application for each URL")
+      }
+      settings[keyPath: field].append(mount)
     case .mounts(let field):
       let mount = try StaticMountText.parse(text)
       let path = StaticMountText.path(of: mount)
@@ -101,7 +115,8 @@ extension SettingDefinition {
     case .size(let field, _): [SizeText.encode(Int64(settings[keyPath: field]))]
     case .largeSize(let field, _): [SizeText.encode(settings[keyPath: field])]
     case .duration(let field, _): [DurationText.encode(settings[keyPath: field])]
-    case .text(let field), .path(let field, _), .logFormat(let field), .urlPath(let field):
+    case .text(let field), .path(let field, _), .logFormat(let field), .urlPath(let field),
+      .groupName(let field):
       [settings[keyPath: field]]
     case .choice(let field, let words):
       [words.first { $0.value == settings[keyPath: field] }?.word ?? settings[keyPath: field]]
@@ -110,7 +125,7 @@ extension SettingDefinition {
     case .readTimeout: [settings.readTimeoutText]
     case .addresses(let field): settings[keyPath: field].map(\.description)
     case .paths(let field, _), .variables(let field), .requests(let field), .proxies(let field),
-      .mounts(let field):
+      .mounts(let field), .applications(let field):
       settings[keyPath: field]
     }
   }
@@ -120,7 +135,7 @@ extension SettingDefinition {
     switch kind {
     case .addresses(let field): settings[keyPath: field] = []
     case .paths(let field, _), .variables(let field), .requests(let field), .proxies(let field),
-      .mounts(let field):
+      .mounts(let field), .applications(let field):
       settings[keyPath: field] = []
     default: break
     }
@@ -147,6 +162,15 @@ extension SettingDefinition {
       }
     default: break
     }
+  }
+
+  /// A name that may stand in process titles, metrics and log lines as it is.
+  private static func isGroupName(_ text: String) -> Bool {
+    !text.isEmpty && text.utf8.count <= 32
+      && text.utf8.allSatisfy { byte in
+        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte)
+          || (0x61...0x7A).contains(byte) || [0x2D, 0x2E, 0x5F].contains(byte)
+      }
   }
 
   // MARK: parsing

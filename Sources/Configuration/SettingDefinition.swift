@@ -47,6 +47,10 @@ public enum SettingKind: Sendable {
   case proxies(SettingField<[String]>)
   /// Repeatable: /url=dir.
   case mounts(SettingField<[String]>)
+  /// Repeatable: /url=APP.
+  case applications(SettingField<[String]>)
+  /// A word that names a process group.
+  case groupName(SettingField<String>)
 }
 
 /// A word of a choice, the value it stands for, and other words that mean the same.
@@ -125,7 +129,7 @@ public struct SettingDefinition: Sendable {
   /// Whether the setting may be given several times, each adding a value.
   public var isRepeatable: Bool {
     switch kind {
-    case .addresses, .paths, .variables, .requests, .proxies, .mounts: true
+    case .addresses, .paths, .variables, .requests, .proxies, .mounts, .applications: true
     default: false
     }
   }
@@ -166,6 +170,8 @@ public struct SettingDefinition: Sendable {
     case .requests: "PATH or METHOD PATH, with `; Name: value` for each header field"
     case .proxies: "addresses, networks such as 10.0.0.0/8, unix, or *, with commas between them"
     case .mounts: "/url=directory"
+    case .applications: "/url=APP"
+    case .groupName: "letters, digits, - _ and ., at most 32"
     }
   }
 

@@ -14,6 +14,9 @@ public enum SettingsTable {
   /// option.
   public static let applicationName = "application"
 
+  /// The option that begins a process group.
+  public static let processGroupName = "process-group"
+
   /// The row called `name`, which is no alias.
   public static func definition(named name: String) -> SettingDefinition? {
     all.first { $0.name == name }
@@ -23,12 +26,27 @@ public enum SettingsTable {
 
   static let application: [SettingDefinition] = [
     SettingDefinition(
+      processGroupName, directive: "WSGIDaemonProcess", .groupName(\.processGroup), "NAME",
+      in: .application,
+      help: "Begin another process group: what stands behind this, up to the next one, is about "
+        + "its applications (--mount), their Python, user, processes and times. What stands before "
+        + "the first one is about the group main, and the default of the others. Needs daemon mode.",
+      reason: "Applications of one group share a Python, an account, processes and their fate."),
+    SettingDefinition(
       applicationName, directive: "WSGIScriptAlias", .text(\.application), "APP",
       in: .application,
       help: "module:callable, module, path/to/file.wsgi or file.py:callable; the callable is "
         + "application, then app, where none is named.",
       defaultNote: "none",
       reason: "The only thing that cannot be guessed."),
+    SettingDefinition(
+      "mount", directive: "WSGIScriptAlias", .applications(\.mounts), "/URL=APP", in: .application,
+      help: "Serve one more application of the group below a URL, with SCRIPT_NAME and PATH_INFO "
+        + "split there. Of several URLs that fit, of files too, the longest wins. APP, where it is "
+        + "given, has all else.",
+      defaultNote: "none",
+      reason: "They are loaded by the same Python: what must not meet, two Django sites for "
+        + "example, takes a --process-group each."),
     SettingDefinition(
       "chdir", directive: "WSGIDaemonProcess home=", .path(\.chdir, allowsStream: false), "DIR",
       in: .application, help: "Working directory; every other relative path starts here.",
@@ -95,6 +113,13 @@ public enum SettingsTable {
       "reload", .flag(\.reload), "", in: .application,
       help: "Restart when a source file of the application changes; for development.",
       reason: "Watching files costs time, and half an upload must not go live."),
+    SettingDefinition(
+      "script-reloading", directive: "WSGIScriptReloading", .flag(\.scriptReloading), "",
+      in: .application,
+      help: "Restart the group gracefully when the file that APP or --mount names was changed or "
+        + "touched. It is looked at once a second.",
+      reason: "As in mod_wsgi: touching the script is how a new version is put into service. An "
+        + "application that is named as a module has no script."),
     SettingDefinition(
       "reload-extra-file", .paths(\.reloadExtraFiles, separatedByCommas: false), "FILE",
       in: .application,
@@ -198,6 +223,13 @@ public enum SettingsTable {
       .duration(\.gracefulTimeoutMs, 0...day), "TIME", in: .times,
       help: "Time for requests in hand when the server stops or restarts.",
       reason: "gunicorn's default, and shorter than the 90 s after which systemd kills."),
+    SettingDefinition(
+      "inactivity-timeout", directive: "WSGIDaemonProcess inactivity-timeout=",
+      .duration(\.inactivityTimeoutMs, 0...day), "TIME", in: .times,
+      help: "End all workers of a group that had no request for so long; the next one wakes it "
+        + "with a fork from its mold. 0: never. Needs daemon mode.",
+      reason: "A site that is asked all day gains nothing; one of many on a small machine gives "
+        + "its memory to the others."),
     SettingDefinition(
       "startup-timeout", directive: "WSGIDaemonProcess startup-timeout=",
       .duration(\.startupTimeoutMs, 1000...day), "TIME", in: .times,

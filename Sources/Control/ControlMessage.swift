@@ -20,13 +20,16 @@ public enum ControlMessage: Equatable, Sendable {
   /// order; the access log's only where there is one.
   case reopenLogs
   // Supervisor to front or worker.
-  /// Sockets between a front and the worker with `pid` in scoreboard slot `slot` come along; the
-  /// first of them has the word `first` of that slot. At most 16 at a time.
-  case lanes(slot: Int, pid: Int32, first: Int)
+  /// Sockets between a front and the worker with `pid` in slot `slot` of the scoreboard of process
+  /// group `group` come along; the first of them has the word `first` of that slot. At most 16 at a
+  /// time.
+  case lanes(group: Int, slot: Int, pid: Int32, first: Int)
   /// To a front: the worker with `pid` gets no more requests.
   case retire(pid: Int32)
   /// From a front: a lane of the worker with `pid` ended, which had this word of its slot.
   case laneEnded(slot: Int, pid: Int32, word: Int)
+  /// From a front: a request waits for a process group that has no worker.
+  case wanted(group: Int)
   // Mold or worker to supervisor.
   /// Mold: the application is about to be loaded by this version of Python.
   case loading(python: String)
@@ -78,7 +81,7 @@ extension ControlMessage {
   private enum Tag: UInt8 {
     case fork = 1
     case drain, stop, reopenLogs, loading, ready, forked, failed, retiring, filesChanged, outgrown
-    case finish, scouted, becameMold, cannotBecomeMold, lanes, retire, laneEnded
+    case finish, scouted, becameMold, cannotBecomeMold, lanes, retire, laneEnded, wanted
   }
 
   /// The message as bytes: a tag, then 32-bit little-endian numbers, then UTF-8 text to the end.
@@ -89,11 +92,12 @@ extension ControlMessage {
     case .finish: Self.encode(.finish)
     case .stop: Self.encode(.stop)
     case .reopenLogs: Self.encode(.reopenLogs)
-    case .lanes(let slot, let pid, let first):
-      Self.encode(.lanes, [Int32(slot), pid, Int32(first)])
+    case .lanes(let group, let slot, let pid, let first):
+      Self.encode(.lanes, [Int32(group), Int32(slot), pid, Int32(first)])
     case .retire(let pid): Self.encode(.retire, [pid])
     case .laneEnded(let slot, let pid, let word):
       Self.encode(.laneEnded, [Int32(slot), pid, Int32(word)])
+    case .wanted(let group): Self.encode(.wanted, [Int32(group)])
     case .loading(let python): Self.encode(.loading, text: python)
     case .ready: Self.encode(.ready)
     case .forked(let slot, let pid): Self.encode(.forked, [Int32(slot), pid])
@@ -126,10 +130,10 @@ extension ControlMessage {
     case .stop: self = .stop
     case .reopenLogs: self = .reopenLogs
     case .lanes:
-      guard let slot = Self.number(&rest), slot >= 0, let pid = Self.number(&rest), pid > 0,
-        let first = Self.number(&rest), first >= 0
+      guard let group = Self.number(&rest), group >= 0, let slot = Self.number(&rest), slot >= 0,
+        let pid = Self.number(&rest), pid > 0, let first = Self.number(&rest), first >= 0
       else { return nil }
-      self = .lanes(slot: Int(slot), pid: pid, first: Int(first))
+      self = .lanes(group: Int(group), slot: Int(slot), pid: pid, first: Int(first))
     case .laneEnded:
       guard let slot = Self.number(&rest), slot >= 0, let pid = Self.number(&rest), pid > 0,
         let word = Self.number(&rest), word >= 0
@@ -138,6 +142,9 @@ extension ControlMessage {
     case .retire:
       guard let pid = Self.number(&rest), pid > 0 else { return nil }
       self = .retire(pid: pid)
+    case .wanted:
+      guard let group = Self.number(&rest), group >= 0 else { return nil }
+      self = .wanted(group: Int(group))
     case .loading: self = .loading(python: Self.text(&rest))
     case .ready: self = .ready
     case .forked:

@@ -1,10 +1,10 @@
-// ApplicationLoader: imports the application and finds its callable. Edge.
+// ApplicationLoader: imports the applications of a group and finds their callables. Edge.
 internal import CPython
 public import Configuration
 internal import Glibc
 internal import Platform
 
-/// Loads the WSGI application that `settings` name, as the mold does once.
+/// Loads the WSGI applications that `settings` name, as the mold does once.
 public enum ApplicationLoader {
   /// Changes the directory, sets `sys.path`, imports, and looks the callable up.
   ///
@@ -16,8 +16,9 @@ public enum ApplicationLoader {
       MoldScript.beginLoading(gil)
       defer { MoldScript.endLoading(gil) }
       var pathIsPrepared = false
-      let callable = try callable(settings: settings, pathIsPrepared: &pathIsPrepared, gil)
-      return unsafe WSGIApplication(callable: callable.release(), settings: settings, gil)
+      let callables = unsafe try callables(
+        settings: settings, pathIsPrepared: &pathIsPrepared, gil)
+      return unsafe WSGIApplication(callables: callables, settings: settings, gil)
     } catch {
       if !error.traceback.isEmpty {
         ErrorLog.write(.error, "\(error.message)\n\(error.traceback)")
@@ -30,18 +31,37 @@ public enum ApplicationLoader {
   public static func loadLazily(
     settings: ServerSettings, _ gil: borrowing GIL
   ) -> WSGIApplication {
-    unsafe WSGIApplication(callable: nil, settings: settings, gil)
+    unsafe WSGIApplication(callables: nil, settings: settings, gil)
   }
 
-  /// The application's callable.
+  /// The callables, in the order of ``ServerSettings/applications``: references that are the
+  /// caller's now, in memory that is never freed.
   ///
   /// - Parameter pathIsPrepared: whether `sys.path` was set, which must happen once in a process.
-  static func callable(
+  static func callables(
     settings: ServerSettings, pathIsPrepared: inout Bool, _ gil: borrowing GIL
+  ) throws(ApplicationLoadFailure) -> UnsafeMutablePointer<PythonObject> {
+    let applications = settings.applications
+    let callables = UnsafeMutablePointer<PythonObject>.allocate(
+      capacity: max(1, applications.count))
+    for (number, application) in applications.enumerated() {
+      // Where a later one fails the process ends, or tries all of them again: `sys.modules` has
+      // what was loaded.
+      let callable = try callable(
+        application.application, settings: settings, pathIsPrepared: &pathIsPrepared, gil)
+      unsafe (callables + number).initialize(to: callable.release())
+    }
+    return unsafe callables
+  }
+
+  /// The callable of one application.
+  private static func callable(
+    _ application: String, settings: ServerSettings, pathIsPrepared: inout Bool,
+    _ gil: borrowing GIL
   ) throws(ApplicationLoadFailure) -> PythonReference {
     let reference: ApplicationReference
     do throws(UsageError) {
-      reference = try ApplicationReference(parsing: settings.application)
+      reference = try ApplicationReference(parsing: application)
     } catch {
       throw ApplicationLoadFailure(kind: .badSpecification, message: error.message)
     }
@@ -78,7 +98,10 @@ public enum ApplicationLoader {
   private static func preparePath(
     first: String, _ settings: ServerSettings, _ isPrepared: inout Bool, _ gil: borrowing GIL
   ) {
-    guard !isPrepared else { return }
+    guard !isPrepared else {
+      // A further script finds the modules beside it, behind those of the first.
+      return Interpreter.appendToPath(first, gil)
+    }
     isPrepared = true
     Interpreter.preparePath(first: first, pythonPath: settings.pythonPath, gil)
   }

@@ -20,6 +20,7 @@ internal import Server
   private let protocols: (PythonObject, PythonObject)
   private var names = HeaderNameCache()
   private var paths = LastString()
+  private var scriptNames = LastString()
   private var targets = LastString()
   private var queries = LastString()
   private var otherMethods = LastString()
@@ -155,7 +156,15 @@ internal import Server
         environ, keys.pathInfo,
         paths.string(UnsafeBufferPointer(start: root.utf8Start, count: 1)))
     }
-    let path = unsafe decodedPath(bytes(base, head.path))
+    var raw = unsafe bytes(base, head.path)
+    if exchange.scriptNameCount > 0 {
+      let script = unsafe UnsafeBufferPointer(rebasing: raw[..<exchange.scriptNameCount])
+      guard
+        unsafe store(environ, keys.scriptName, scriptNames.string(decodedPath(script)))
+      else { return false }
+      unsafe raw = unsafe UnsafeBufferPointer(rebasing: raw[exchange.scriptNameCount...])
+    }
+    let path = unsafe decodedPath(raw)
     return unsafe store(environ, keys.pathInfo, paths.string(path))
   }
 

@@ -4,6 +4,7 @@ internal import CPython
 /// Interned str objects for the environ's own keys. Made in the mold and never freed.
 @safe struct EnvironKeys {
   let requestMethod: PythonObject
+  let scriptName: PythonObject
   let pathInfo: PythonObject
   let queryString: PythonObject
   let requestURI: PythonObject
@@ -21,6 +22,7 @@ internal import CPython
 
   init(_ gil: borrowing GIL) {
     unsafe requestMethod = unsafe Python.interned("REQUEST_METHOD", gil)
+    unsafe scriptName = unsafe Python.interned("SCRIPT_NAME", gil)
     unsafe pathInfo = unsafe Python.interned("PATH_INFO", gil)
     unsafe queryString = unsafe Python.interned("QUERY_STRING", gil)
     unsafe requestURI = unsafe Python.interned("REQUEST_URI", gil)

@@ -28,6 +28,17 @@ public enum Interpreter {
     MoldScript.addHooksModule(gil)
   }
 
+  /// Puts a directory at the end of `sys.path`, unless it is there.
+  static func appendToPath(_ directory: String, _ gil: borrowing GIL) {
+    guard let path = unsafe PySys_GetObject("path"), unsafe plimsoll_is_list(path) != 0,
+      let entry = Python.string(directory, gil)
+    else { return }
+    if unsafe PySequence_Contains(path, entry.object) == 0 {
+      unsafe PyList_Append(path, entry.object)
+    }
+    PyErr_Clear()
+  }
+
   /// Collects garbage, whether or not collections are turned off.
   public static func collectGarbage(_ gil: borrowing GIL) { PyGC_Collect() }
 

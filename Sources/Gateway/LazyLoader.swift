@@ -2,7 +2,7 @@
 internal import Configuration
 internal import Platform
 
-/// Loads the application when the first request comes, as mod_wsgi does without preloading.
+/// Loads the applications when the first request comes, as mod_wsgi does without preloading.
 ///
 /// One thread imports; others that have a request wait for it without the GIL, which the import
 /// gives up now and then. They hold no lock of the import system either, so nobody waits for them.
@@ -21,15 +21,17 @@ final class LazyLoader {
   /// Lets others in.
   func end() { lock.give() }
 
-  /// Loads the application; nil where that fails, which is then in the error log.
-  func load(_ handler: HandlerThread, _ gil: borrowing GIL) -> PythonObject? {
+  /// Loads the applications; nil where that fails, which is then in the error log.
+  func load(
+    _ handler: HandlerThread, _ gil: borrowing GIL
+  ) -> UnsafeMutablePointer<PythonObject>? {
     do {
-      let callable = try ApplicationLoader.callable(
+      let callables = unsafe try ApplicationLoader.callables(
         settings: settings, pathIsPrepared: &pathIsPrepared, gil)
       for message in MoldScript.startWorker(gil) {
         handler.waiting { ErrorLog.write(message.kind == .error ? .error : .warn, message.text) }
       }
-      return unsafe callable.release()
+      return unsafe callables
     } catch {
       let text = error.traceback.isEmpty ? error.message : "\(error.message)\n\(error.traceback)"
       // Standard error may be a pipe that nobody reads.

@@ -136,16 +136,16 @@ extension MoldScript {
         pass
 
     def warm(plan, finds_counting=True):
-        """Replays every request; plan: the callable, the environ that all requests share, server
-        name, port and Host field, and the requests as lists of str."""
-        application, template, host, requests = plan
-        targets = [(' '.join(request[:2]), replay, (application, template, host, request))
+        """Replays every request; plan: URLs and callables, the environ that all requests share,
+        server name, port and Host field, and the requests as lists of str."""
+        applications, template, host, requests = plan
+        targets = [(' '.join(request[:2]), replay, (applications, template, host, request))
                    for request in requests]
         for found in hooks('warm_targets'):
             if callable(found):
                 targets.append((title(found), call, (found,)))
             else:
-                targets.append((f'GET {found}', replay, (application, template, host,
+                targets.append((f'GET {found}', replay, (applications, template, host,
                                                          ['GET', str(found)])))
         if not targets:
             return []
@@ -255,14 +255,22 @@ extension MoldScript {
             what, trace = last_error()
             return f'Wwarming with {name} raised {what}; the server starts without it'
 
-    def replay(name, application, template, host, request):
+    def replay(name, applications, template, host, request):
         """One request. Returns what was wrong with it, as a message, or None."""
         from urllib.parse import unquote_to_bytes
         method, target, *fields = request
         path, _, query = target.partition('?')
+        path = unquote_to_bytes(path).decode('latin-1')
+        fitting = [one for one in applications
+                   if path == one[0] or path.startswith(one[0].rstrip('/') + '/')]
+        if not fitting:
+            return f'Wwarming with {name} is left out: no application has that URL'
+        url, application = max(fitting, key=lambda one: len(one[0]))
+        script = url.rstrip('/')
         environ = dict(template)
         environ.update({
-            'REQUEST_METHOD': method, 'PATH_INFO': unquote_to_bytes(path).decode('latin-1'),
+            'REQUEST_METHOD': method, 'SCRIPT_NAME': script,
+            'PATH_INFO': path[len(script):],
             'QUERY_STRING': query, 'REQUEST_URI': target, 'SERVER_PROTOCOL': 'HTTP/1.1',
             'SERVER_NAME': host[0], 'SERVER_PORT': host[1], 'REMOTE_ADDR': '127.0.0.1',
             'REMOTE_PORT': '0', 'HTTP_HOST': host[2], 'wsgi.input': io.BytesIO(),

@@ -27,8 +27,9 @@ extension WSGIApplication {
   }
 
   private func plan(_ settings: ServerSettings, _ gil: borrowing GIL) -> PythonReference? {
-    guard let callable = unsafe callable, let plan = unsafe PythonReference(owning: PyList_New(0)),
-      unsafe PyList_Append(plan.object, callable) == 0,
+    guard let plan = unsafe PythonReference(owning: PyList_New(0)),
+      let applications = applications(settings, gil),
+      unsafe PyList_Append(plan.object, applications.object) == 0,
       unsafe PyList_Append(plan.object, environ.template) == 0,
       let host = Self.list(Self.host(of: settings.binds.first), gil),
       unsafe PyList_Append(plan.object, host.object) == 0,
@@ -42,6 +43,22 @@ extension WSGIApplication {
       else { continue }
     }
     return plan
+  }
+
+  /// Pairs of a URL and the callable that is there.
+  private func applications(
+    _ settings: ServerSettings, _ gil: borrowing GIL
+  ) -> PythonReference? {
+    guard let callables = unsafe callables,
+      let list = unsafe PythonReference(owning: PyList_New(0))
+    else { return nil }
+    for (number, application) in settings.applications.enumerated() {
+      guard let pair = Self.list([application.url], gil),
+        unsafe PyList_Append(pair.object, callables[number]) == 0,
+        unsafe PyList_Append(list.object, pair.object) == 0
+      else { return nil }
+    }
+    return list
   }
 
   private static func list(_ texts: [String], _ gil: borrowing GIL) -> PythonReference? {

@@ -1,18 +1,19 @@
-// WSGIApplication: answers the server's requests by calling a WSGI application. Edge.
+// WSGIApplication: answers the server's requests by calling WSGI applications. Edge.
 internal import CPython
 internal import Configuration
 internal import HTTP1
 internal import Platform
 public import Server
 
-/// A WSGI application (PEP 3333) behind the server.
+/// The WSGI applications (PEP 3333) of a process group, behind the server.
 ///
 /// Made in the mold, so that everything it prepares is shared by the workers forked from it; used
 /// in a worker. ``attachThread(_:)`` for index 0 must be called on the process's main thread with
 /// the GIL held, and ``detachThread(_:)`` for index 0 returns holding it.
 @safe public final class WSGIApplication: Application {
-  /// Nil until the application is loaded. Written once, with the GIL held.
-  private(set) var callable: PythonObject?
+  /// One for each of ``ServerSettings/applications``; nil until they are loaded. Written once, with
+  /// the GIL held.
+  private(set) var callables: UnsafeMutablePointer<PythonObject>?
   /// Loads the application; nil where that was done before any request.
   private let loader: LazyLoader?
   private let interpreter: OpaquePointer
@@ -21,11 +22,12 @@ public import Server
   private let handlers: UnsafeMutablePointer<HandlerThread?>
   private let handlerLimit: Int
 
-  /// Takes over the reference to `callable`; without one the application is loaded inside the first
-  /// request.
-  init(callable: PythonObject?, settings: ServerSettings, _ gil: borrowing GIL) {
-    unsafe self.callable = unsafe callable
-    loader = unsafe callable == nil ? LazyLoader(settings: settings) : nil
+  /// Takes over the references; without them the applications are loaded inside the first request.
+  init(
+    callables: UnsafeMutablePointer<PythonObject>?, settings: ServerSettings, _ gil: borrowing GIL
+  ) {
+    unsafe self.callables = unsafe callables
+    loader = unsafe callables == nil ? LazyLoader(settings: settings) : nil
     unsafe interpreter = unsafe PyInterpreterState_Get()
     InputStream.prepare(gil)
     StartResponse.prepare(gil)
@@ -72,21 +74,21 @@ public import Server
   // MARK: requests
 
   /// Whether the application is loaded. For the thread that makes the application.
-  public override var isLoaded: Bool { unsafe callable != nil }
+  public override var isLoaded: Bool { unsafe callables != nil }
 
   /// The application, loaded by this request where none did so before; nil where that failed, which
   /// was then written to the error log.
-  private func loadedCallable(
+  private func loadedCallables(
     _ exchange: Exchange, _ handler: HandlerThread, _ gil: borrowing GIL
-  ) -> PythonObject? {
-    guard let loader else { return unsafe callable }
+  ) -> UnsafeMutablePointer<PythonObject>? {
+    guard let loader else { return unsafe callables }
     loader.begin(handler)
-    if unsafe callable == nil {
-      unsafe callable = unsafe loader.load(handler, gil)
-      if unsafe callable != nil { exchange.applicationWasLoaded() }
+    if unsafe callables == nil {
+      unsafe callables = unsafe loader.load(handler, gil)
+      if unsafe callables != nil { exchange.applicationWasLoaded() }
     }
     loader.end()
-    return unsafe callable
+    return unsafe callables
   }
 
   /// Calls the application and sends what it returns. Returns holding the GIL.
@@ -95,12 +97,13 @@ public import Server
     handler.takeGIL()
     let gil = GIL.held()
     handler.begin(exchange)
-    guard let callable = unsafe self.callable ?? loadedCallable(exchange, handler, gil) else {
+    guard let callables = unsafe self.callables ?? loadedCallables(exchange, handler, gil) else {
       exchange.abort(500)
       handler.end(gil)
       return
     }
     if let environ = unsafe environ.make(exchange, input: handler.inputObject, gil) {
+      let callable = unsafe callables[exchange.application]
       if let result = unsafe plimsoll_call2(callable, environ, handler.startResponse) {
         let outcome = unsafe ResponseBody.sendAll(result, exchange, handler, gil)
         conclude(outcome, exchange, handler, gil)

@@ -29,6 +29,18 @@ internal import Glibc
     guard clinux_seal(descriptor.number, 1) == 0 else { throw SystemCallError("fcntl") }
   }
 
+  /// Makes a memfd that holds `bytes` and nothing else for ever, positioned at the first of them.
+  public static func makeSealed(
+    name: String, _ bytes: [UInt8]
+  ) throws(SystemCallError) -> FileDescriptor {
+    let file = try makeDescriptor(name: name, count: 0)
+    let failure = unsafe bytes.withUnsafeBufferPointer { unsafe file.writeAll($0) }
+    if let failure { throw failure }
+    try seal(file)
+    guard lseek(file.number, 0, SEEK_SET) == 0 else { throw SystemCallError("lseek") }
+    return file
+  }
+
   /// Maps the whole of a memfd, to be written to unless `readOnly` is set.
   public init(mapping descriptor: Int32, readOnly: Bool = false) throws(SystemCallError) {
     let size = lseek(descriptor, 0, SEEK_END)

@@ -75,7 +75,8 @@ extension LoadlinePolicy {
   mutating func unload(
     _ tick: PolicyTick, _ staying: [ProcessSnapshot], _ scout: ProcessSnapshot? = nil
   ) -> [ProcessAction] {
-    guard let memory = tick.memory, memory.budget.excessBytes(memory.figures) > 0,
+    guard let memory = tick.memory, memory.isHeaviest,
+      memory.budget.excessBytes(memory.figures) > 0,
       memory.measuredMs > state.unloadedMs,
       !tick.occupied.contains(where: \.state.isLeaving), scout != nil || staying.count > 1,
       let fattest = scout ?? Self.fattest(staying.filter { $0.isLoaded && $0.busyThreads == 0 })

@@ -14,17 +14,20 @@ public struct LoadlineSettings: Equatable, Sendable {
   /// Threads that all processes together may have so; default: as many as the most processes have
   /// with ``threadsPerProcess``.
   public let mostHandlers: Int
+  /// Time without any demand after which no process is kept, ms; 0: some always are.
+  public let inactivityMs: Int64
 
   /// Bounds; numbers below 1 count as 1, a minimum above the maximum as the maximum.
   public init(
     minProcesses: Int = 1, maxProcesses: Int, threadsPerProcess: Int = 1,
-    mostThreadsPerProcess: Int = 1, mostHandlers: Int = 0
+    mostThreadsPerProcess: Int = 1, mostHandlers: Int = 0, inactivityMs: Int64 = 0
   ) {
     self.maxProcesses = max(1, maxProcesses)
     self.minProcesses = min(max(1, minProcesses), self.maxProcesses)
     self.threadsPerProcess = max(1, threadsPerProcess)
     self.mostThreadsPerProcess = max(self.threadsPerProcess, mostThreadsPerProcess)
     self.mostHandlers = max(mostHandlers, self.maxProcesses * self.threadsPerProcess)
+    self.inactivityMs = max(0, inactivityMs)
   }
 }
 
@@ -55,6 +58,8 @@ public struct LoadlineSettings: Equatable, Sendable {
 ///    memory: demand alone does not start them then.
 /// 10. Where the demand needs more processes than memory or the settings allow, each may have more
 ///     threads instead, as far as there is room for them.
+/// 11. After ``LoadlineSettings/inactivityMs`` without any demand all processes end, if that is
+///     set; the first request that waits brings one back.
 public struct LoadlinePolicy: Equatable, Sendable {
   /// How long too much capacity is kept, ms.
   public static let hysteresisMs: Int64 = 30_000
@@ -79,6 +84,8 @@ public struct LoadlinePolicy: Equatable, Sendable {
 
   /// What is carried from one tick to the next.
   public struct State: Equatable, Sendable {
+    /// Whether nobody asked for so long that no process is kept.
+    var isAsleep = false
     /// Processes that are too many.
     var surplus = Surplus()
     /// Threads that each process may have.
@@ -179,6 +186,7 @@ public struct LoadlinePolicy: Equatable, Sendable {
   public mutating func decide(_ tick: PolicyTick) -> [ProcessAction] {
     let census = Census(tick)
     state.demand = census.demand
+    state.isAsleep = isAsleep(tick, census)
     var actions = noteDeaths(tick, census)
     let wanted = wanted(tick, census)
     let admitted = admitted(tick)
@@ -188,6 +196,9 @@ public struct LoadlinePolicy: Equatable, Sendable {
       state.surplus.end()
       let slots = slotsToFill(wanted, tick, census, admitted: admitted)
       if !slots.isEmpty { actions.append(.spawn(slots: slots)) }
+    } else if state.isAsleep {
+      let idle = census.serving.filter { $0.isLoaded && $0.busyThreads == 0 }
+      actions += (idle + [census.scout].compactMap { $0 }).map { .endGracefully(slot: $0.slot) }
     } else if census.serving.count > wanted && census.old.isEmpty {
       actions += shrink(to: wanted, tick.nowMs, census)
     } else {
@@ -209,6 +220,7 @@ public struct LoadlinePolicy: Equatable, Sendable {
 
   /// Processes that this generation should have.
   private mutating func wanted(_ tick: PolicyTick, _ census: Census) -> Int {
+    if state.isAsleep { return 0 }
     if census.old.isEmpty {
       state.handoverTarget = nil
     } else if state.handoverTarget == nil {
@@ -219,6 +231,14 @@ public struct LoadlinePolicy: Equatable, Sendable {
       needed = min(needed, max(census.serving.count + census.old.count, tick.usableCores))
     }
     return min(max(needed, settings.minProcesses), settings.maxProcesses)
+  }
+
+  /// Whether nobody has asked for long enough. A process that was just started is given as long.
+  private func isAsleep(_ tick: PolicyTick, _ census: Census) -> Bool {
+    guard settings.inactivityMs > 0, census.demand == 0, census.old.isEmpty else { return false }
+    let lastMs = census.serving.reduce(Int64.min / 2) { max($0, $1.lastUsedMs, $1.startedMs) }
+    if census.serving.isEmpty { return state.isAsleep }
+    return census.loading == 0 && tick.nowMs - lastMs >= settings.inactivityMs
   }
 
   /// Processes for so much demand, without regard to the bounds.

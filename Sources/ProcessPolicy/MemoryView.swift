@@ -16,6 +16,10 @@ public struct MemoryView: Equatable, Sendable {
   /// When something was last measured anew, ms of the monotonic clock.
   public var measuredMs: Int64
 
+  /// Whether no other process group of the server has workers that take more: this one gives way
+  /// above the line.
+  public var isHeaviest = true
+
   /// The memory of a server; sizes in bytes.
   public init(
     budget: MemoryBudget, figures: MemoryFigures, expectedBytes: Int64,

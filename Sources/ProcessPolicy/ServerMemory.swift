@@ -15,6 +15,8 @@ public struct ServerMemory: Equatable, Sendable {
   public var moldsBytes: Int64
   /// The workers' own pages, all together.
   public var workersBytes: Int64
+  /// Other process groups, with what they will still take.
+  public var othersBytes: Int64
   /// Buffers of connections that are outside of the processes above, such as those of sockets.
   public var connectionsBytes: Int64
   /// Requests that wait, with their bodies.
@@ -27,13 +29,14 @@ public struct ServerMemory: Equatable, Sendable {
   /// A sum; what is not said is 0.
   public init(
     supervisorBytes: Int64 = 0, frontsBytes: Int64 = 0, moldsBytes: Int64 = 0,
-    workersBytes: Int64 = 0, connectionsBytes: Int64 = 0, queuesBytes: Int64 = 0,
-    sharedMemoryBytes: Int64 = 0, kernelBytes: Int64 = 0
+    workersBytes: Int64 = 0, othersBytes: Int64 = 0, connectionsBytes: Int64 = 0,
+    queuesBytes: Int64 = 0, sharedMemoryBytes: Int64 = 0, kernelBytes: Int64 = 0
   ) {
     self.supervisorBytes = supervisorBytes
     self.frontsBytes = frontsBytes
     self.moldsBytes = moldsBytes
     self.workersBytes = workersBytes
+    self.othersBytes = othersBytes
     self.connectionsBytes = connectionsBytes
     self.queuesBytes = queuesBytes
     self.sharedMemoryBytes = sharedMemoryBytes
@@ -48,6 +51,7 @@ public struct ServerMemory: Equatable, Sendable {
   /// All parts but the workers: what is needed before the first of them.
   public var baseBytes: Int64 {
     supervisorBytes.plusOrLargest(frontsBytes).plusOrLargest(moldsBytes)
+      .plusOrLargest(othersBytes)
       .plusOrLargest(connectionsBytes).plusOrLargest(queuesBytes)
       .plusOrLargest(sharedMemoryBytes).plusOrLargest(kernelBytes)
   }
@@ -57,8 +61,10 @@ public struct ServerMemory: Equatable, Sendable {
   public var parts: [(name: String, bytes: Int64)] {
     [
       ("supervisor", supervisorBytes), ("fronts", frontsBytes), ("molds", moldsBytes),
-      ("workers", workersBytes), ("connections", connectionsBytes), ("queues", queuesBytes),
-      ("shared memory", sharedMemoryBytes), ("kernel", kernelBytes),
+      ("workers", workersBytes), ("other process groups", othersBytes),
+      ("connections", connectionsBytes), ("queues", queuesBytes),
+      ("shared memory", sharedMemoryBytes),
+      ("kernel", kernelBytes),
     ]
   }
 }

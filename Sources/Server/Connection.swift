@@ -67,6 +67,8 @@ enum Phase: UInt8 {
   var mayBeOld = false
   /// The socket leads to a front instead of a client, and carries frames (WorkerServer+Lanes).
   var isLane = false
+  /// In a front: the process group that the request in hand belongs to.
+  var group: UInt16 = 0
   /// In a front: the lane that the request is on; -1 while it is on none.
   var lane: Int32 = -1
   /// The scoreboard's line that the connection holds, under the MPMs where it holds a handler.

@@ -53,6 +53,13 @@ public enum SendOutcome {
   /// Identifies the request in both logs.
   public internal(set) var requestID: UInt64 = 0
 
+  /// Number of the application in ``ServerSettings/applications`` that the request is for.
+  public internal(set) var application = 0
+  /// Bytes of the path, percent-encoded, that are the URL of that application: SCRIPT_NAME.
+  public internal(set) var scriptNameCount = 0
+  /// The same in the server's ``RouteTable``.
+  var route = 0
+
   /// Text of the client's address, without port: as a trusted proxy told it, else the peer's;
   /// empty for a Unix socket.
   public var peerAddress: UnsafeBufferPointer<UInt8> { unsafe connection.clientText }

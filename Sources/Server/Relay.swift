@@ -1,6 +1,7 @@
-// Relay: what a front knows of the workers behind it, and the requests that wait for one. Assembly.
+// Relay: what a front knows of the workers behind it. Assembly.
+public import Configuration
 internal import Platform
-internal import Scoreboard
+public import Scoreboard
 
 /// One end of a Unix socket pair to a worker. It carries one request at a time.
 ///
@@ -53,6 +54,8 @@ final class Lane {
 
 /// A worker as a front sees it.
 final class RelayWorker {
+  /// Whose requests it gets.
+  unowned let group: RelayGroup
   let slot: Int
   let pid: Int32
   /// Its part of the scoreboard.
@@ -66,10 +69,11 @@ final class RelayWorker {
   /// It gets no more requests; its lanes are closed as they become idle.
   var isRetired = false
 
-  init(slot: Int, pid: Int32, board: WorkerSlot) {
+  init(of group: RelayGroup, slot: Int, pid: Int32) {
+    self.group = group
     self.slot = slot
     self.pid = pid
-    self.board = board
+    board = group.scoreboard[slot]
   }
 
   /// Whether it has a lane and may have a thread for another request.
@@ -85,43 +89,51 @@ final class RelayWorker {
   }
 }
 
-/// The workers, and the queue.
+/// What a front is told of a process group that it hands requests to.
+public struct FrontGroup {
+  /// Its settings.
+  public let settings: ServerSettings
+  /// Its scoreboard.
+  public let scoreboard: Scoreboard
+  /// The front's own slot there.
+  public let slot: Int
+
+  /// A group.
+  public init(settings: ServerSettings, scoreboard: Scoreboard, slot: Int) {
+    self.settings = settings
+    self.scoreboard = scoreboard
+    self.slot = slot
+  }
+}
+
+/// The lanes to all workers, of whatever process group.
 @safe final class Relay {
-  let scoreboard: Scoreboard
-  /// Workers that take requests, the most recently used first.
-  private(set) var workers: [RelayWorker] = []
   /// By number; nil where a number is free.
   private(set) var lanes: [Lane?] = []
   private var freeNumbers: [Int] = []
   private var generation: UInt32 = 0
-  /// Requests that wait for a lane, the oldest first.
-  var queue: IndexQueue
+  /// Where requests go, and wait.
+  let groups: [RelayGroup]
   /// Lanes that may have something to read, of which no event will tell.
   var again: [Lane] = []
-  /// How many workers are used side by side before work is gathered on few: one for each core.
-  private let spread: Int
   /// Frames are put together here.
   let frame: UnsafeMutablePointer<UInt8>
   static let frameCapacity = 262_144
 
-  init(scoreboard: Scoreboard, connections: Int, cores: Int) {
-    self.scoreboard = scoreboard
-    queue = IndexQueue(capacity: connections)
-    spread = max(1, cores)
+  init(_ groups: [FrontGroup], connections: Int, cores: Int) {
+    self.groups = groups.enumerated().map {
+      RelayGroup(number: $0.offset, $0.element, connections: connections, cores: cores)
+    }
     unsafe frame = .allocate(capacity: Self.frameCapacity)
   }
 
-  // MARK: workers come and go
+  // MARK: lanes come and go
 
-  /// A worker serves over these sockets; they are owned from now on.
-  func add(sockets: [Int32], slot: Int, pid: Int32, firstWord: Int) -> [Lane] {
-    let worker: RelayWorker
-    if let known = workers.first(where: { $0.pid == pid && $0.slot == slot }) {
-      worker = known
-    } else {
-      worker = RelayWorker(slot: slot, pid: pid, board: scoreboard[slot])
-      workers.append(worker)
-    }
+  /// A worker of a group serves over these sockets; they are owned from now on.
+  func add(
+    sockets: [Int32], to group: RelayGroup, slot: Int, pid: Int32, firstWord: Int
+  ) -> [Lane] {
+    let worker = group.worker(slot: slot, pid: pid)
     var added: [Lane] = []
     for (offset, socket) in sockets.enumerated() {
       generation &+= 1
@@ -138,51 +150,13 @@ final class RelayWorker {
   }
 
   /// A worker gets no more requests. Gives back the lanes that can be closed at once.
-  func retire(pid: Int32) -> [Lane] {
-    guard let index = workers.firstIndex(where: { $0.pid == pid }) else { return [] }
-    let worker = workers.remove(at: index)
-    worker.isRetired = true
-    let idle = worker.idle
-    worker.idle = []
-    return idle
-  }
+  func retire(pid: Int32) -> [Lane] { groups.flatMap { $0.retire(pid: pid) } }
 
   /// The lane is closed; its number is free.
   func remove(_ lane: Lane) {
     lanes[lane.number] = nil
     freeNumbers.append(lane.number)
-    let worker = lane.worker
-    worker.lanes -= 1
-    if lane.state == .idle {
-      worker.idle.removeAll { $0 === lane }
-    } else {
-      worker.busy -= 1
-    }
-    if worker.lanes == 0 { workers.removeAll { $0 === worker } }
-  }
-
-  // MARK: who gets the next request
-
-  /// A lane for a request; nil where every worker has its hands full.
-  ///
-  /// Of the most recently used workers, one for each core, the one with the fewest requests: each
-  /// has an interpreter lock of its own. The others stay idle, and so keep sharing their memory.
-  func take() -> Lane? {
-    var chosen = -1
-    var seen = 0
-    for index in workers.indices where workers[index].mayTakeMore {
-      if chosen < 0 || workers[index].busy < workers[chosen].busy { chosen = index }
-      seen += 1
-      if seen == spread || workers[chosen].busy == 0 { break }
-    }
-    guard chosen >= 0 else { return nil }
-    let lane = workers[chosen].takeIdle()
-    lane.worker.busy += 1
-    // Only so far that those in use side by side do not change places all the time.
-    if chosen >= spread {
-      workers.insert(workers.remove(at: chosen), at: spread - 1)
-    }
-    return lane
+    lane.worker.group.remove(lane)
   }
 
   /// The response is over. False where the lane is to be closed: its worker is on its way out.

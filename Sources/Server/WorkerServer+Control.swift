@@ -34,11 +34,11 @@ extension WorkerServer {
       beginDrain(.drain, takingAll: true)
     case .stop:
       beginDrain(.stop, takingAll: true)
-    case .lanes(let slot, let pid, let first):
+    case .lanes(let group, let slot, let pid, let first):
       if relay == nil {
         takeLanes(descriptors)
       } else {
-        addLanes(descriptors, slot: slot, pid: pid, firstWord: first)
+        addLanes(descriptors, group: group, slot: slot, pid: pid, firstWord: first)
       }
       return
     case .retire(let pid):

@@ -123,14 +123,18 @@ extension WorkerServer {
 
   /// Answers the request in the thread's exchange with 503 instead of handling it; its connection
   /// ends.
-  func shed(_ index: Int32, _ thread: HandlerThread, waitedMs: Int64) {
+  ///
+  /// - Parameter counter: the slot where it is counted; nil: the process's own.
+  func shed(
+    _ index: Int32, _ thread: HandlerThread, waitedMs: Int64, _ counter: WorkerSlot? = nil
+  ) {
     let exchange: Exchange = thread.exchange
     unsafe table[index].pointee.closesAfterResponse = true
     exchange.respondOverdue(retryAfterSeconds: QueueLimit.retryAfterSeconds(waitedMs: waitedMs))
     exchange.describe(nowMs: Clock.monotonicMs())
     exchange.endLine(durationUs: 0)
     lock.take()
-    slot.countShed(waitedMs: waitedMs)
+    (counter ?? slot).countShed(waitedMs: waitedMs)
     lock.give()
     // Behind a probe that was too old there may be more.
     if thread.isMonitor && !isListening { nextIdleLookMs = min(nextIdleLookMs, nowMs) }

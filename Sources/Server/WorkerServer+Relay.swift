@@ -12,12 +12,19 @@ extension WorkerServer {
   // MARK: workers come and go
 
   /// A worker serves over these sockets.
-  func addLanes(_ sockets: [Int32], slot number: Int, pid: Int32, firstWord: Int) {
-    guard let relay, (0..<scoreboard.slots).contains(number), number != ownSlotNumber else {
+  func addLanes(
+    _ sockets: [Int32], group index: Int, slot number: Int, pid: Int32, firstWord: Int
+  ) {
+    guard let relay, relay.groups.indices.contains(index),
+      relay.groups[index].scoreboard.workerSlots.contains(number)
+    else {
       for socket in sockets { SocketIO.close(socket) }
       return
     }
-    for lane in relay.add(sockets: sockets, slot: number, pid: pid, firstWord: firstWord) {
+    let group = relay.groups[index]
+    for lane in relay.add(
+      sockets: sockets, to: group, slot: number, pid: pid, firstWord: firstWord)
+    {
       do {
         try epoll.add(lane.socket, Self.laneEvents, token: Token.lane(lane))
       } catch {
@@ -25,7 +32,7 @@ extension WorkerServer {
         close(lane, relay)
       }
     }
-    dispatchQueue(relay, threads[0])
+    dispatchQueue(of: group, relay, threads[0])
   }
 
   /// A worker is on its way out.
@@ -37,25 +44,28 @@ extension WorkerServer {
   // MARK: requests
 
   /// A request is whole. Its bytes stand in the connection's input, the body there as well or in
-  /// its upload, and the parser still has its head.
+  /// its upload, and the parser still has its head; the thread's exchange knows its application.
   func relay(_ index: Int32, _ relay: Relay, _ thread: HandlerThread) {
     let connection = unsafe table[index]
     unsafe connection.pointee.queuedUs = nowUs
-    guard relay.queue.count == 0, let lane = relay.take() else {
+    let group = relay.groups[routes.route(thread.exchange.route).group]
+    unsafe connection.pointee.group = UInt16(group.number)
+    guard group.queue.count == 0, let lane = group.take() else {
       unsafe connection.pointee.isQueued = true
       let wholeMs = unsafe connection.pointee.wholeMs
-      relay.queue.insert(index) { other in unsafe table[other].pointee.wholeMs > wholeMs }
-      slot.setWaiting(relay.queue.count)
-      shedDueMs = min(shedDueMs, queueLimit.dueMs(wholeMs: wholeMs))
+      group.queue.insert(index) { other in unsafe table[other].pointee.wholeMs > wholeMs }
+      group.slot.setWaiting(group.queue.count)
+      shedDueMs = min(shedDueMs, group.queueLimit.dueMs(wholeMs: wholeMs))
+      if group.workers.isEmpty { control.send(.wanted(group: group.number)) }
       return
     }
     send(index, over: lane, relay, thread)
   }
 
   /// Gives waiting requests to lanes that are free.
-  func dispatchQueue(_ relay: Relay, _ thread: HandlerThread) {
-    while relay.queue.count > 0, let lane = relay.take() {
-      let index = relay.queue.pop()
+  func dispatchQueue(of group: RelayGroup, _ relay: Relay, _ thread: HandlerThread) {
+    while group.queue.count > 0, let lane = group.take() {
+      let index = group.queue.pop()
       let connection = unsafe table[index]
       unsafe connection.pointee.isQueued = false
       if unsafe connection.pointee.isBroken {
@@ -67,18 +77,26 @@ extension WorkerServer {
       unsafe parseAgain(connection, thread)
       send(index, over: lane, relay, thread)
     }
-    slot.setWaiting(relay.queue.count)
+    group.slot.setWaiting(group.queue.count)
   }
 
   /// Turns away the requests that have waited too long for a worker.
   func shedOverdue(_ relay: Relay, _ thread: HandlerThread) {
+    shedDueMs = .max
+    for group in relay.groups {
+      shedDueMs = min(shedDueMs, shedOverdue(of: group, thread))
+    }
+  }
+
+  /// The same for one group. Gives back when the next one is due.
+  private func shedOverdue(of group: RelayGroup, _ thread: HandlerThread) -> Int64 {
     while true {
-      let oldest = relay.queue.oldest
-      shedDueMs =
-        unsafe oldest >= 0 ? queueLimit.dueMs(wholeMs: table[oldest].pointee.wholeMs) : .max
-      guard nowMs >= shedDueMs else { return }
-      _ = relay.queue.pop()
-      slot.setWaiting(relay.queue.count)
+      let oldest = group.queue.oldest
+      guard oldest >= 0 else { return .max }
+      let dueMs = unsafe group.queueLimit.dueMs(wholeMs: table[oldest].pointee.wholeMs)
+      guard nowMs >= dueMs else { return dueMs }
+      _ = group.queue.pop()
+      group.slot.setWaiting(group.queue.count)
       let connection = unsafe table[oldest]
       unsafe connection.pointee.isQueued = false
       if unsafe connection.pointee.isBroken {
@@ -87,7 +105,7 @@ extension WorkerServer {
       }
       let carried = Carried(waiting: oldest, requestID: nextRequestID())
       openAnswer(carried, thread)
-      shed(oldest, thread, waitedMs: unsafe nowMs - connection.pointee.wholeMs)
+      shed(oldest, thread, waitedMs: unsafe nowMs - connection.pointee.wholeMs, group.slot)
       conclude(carried, thread)
     }
   }

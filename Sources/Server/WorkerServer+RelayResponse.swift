@@ -159,7 +159,7 @@ extension WorkerServer {
       let total = FrameHeader.byteCount + body.length
       guard rest.count == total else { return refuseLane(lane, relay, thread) ? 0 : -1 }
       let isThere = freeLane(lane, relay)
-      dispatchQueue(relay, thread)
+      dispatchQueue(of: lane.worker.group, relay, thread)
       openAnswer(carried, thread)
       unsafe exchange.beginHead(relaying: response, head)
       unsafe exchange.finish(
@@ -243,7 +243,7 @@ extension WorkerServer {
     let index = lane.connection
     let wasStreaming = lane.state == .streaming
     let isThere = freeLane(lane, relay)
-    dispatchQueue(relay, thread)
+    dispatchQueue(of: lane.worker.group, relay, thread)
     if wasStreaming, let tail = unsafe table[index].pointee.tail {
       unsafe table[index].pointee.lane = -1
       unsafe tail.takeUnretainedValue().endStream()
@@ -259,7 +259,7 @@ extension WorkerServer {
     let wasStreaming = lane.state == .streaming
     let isThere = freeLane(lane, relay)
     if wasStreaming { breakOff(index) }
-    dispatchQueue(relay, thread)
+    dispatchQueue(of: lane.worker.group, relay, thread)
     return isThere
   }
 
@@ -348,9 +348,10 @@ extension WorkerServer {
       // Nobody has seen it: it waits again, before all others.
       unsafe table[index].pointee.lane = -1
       unsafe table[index].pointee.isQueued = true
-      relay.queue.pushFirst(index)
+      let group = lane.worker.group
+      group.queue.pushFirst(index)
       close(lane, relay)
-      return dispatchQueue(relay, thread)
+      return dispatchQueue(of: group, relay, thread)
     }
     if index >= 0 && state == .awaitingHead {
       let carried = Carried(lane)
@@ -368,7 +369,7 @@ extension WorkerServer {
     } else {
       close(lane, relay)
     }
-    dispatchQueue(relay, thread)
+    dispatchQueue(of: lane.worker.group, relay, thread)
   }
 
   func close(_ lane: Lane, _ relay: Relay) {

@@ -170,7 +170,12 @@ extension WorkerServer {
     let exchange = thread.exchange!
     exchange.handler = .application
     exchange.describe(nowMs: nowUs / 1000)
-    application.respond(to: exchange)
+    if routes.isWhole || route(exchange) {
+      application.respond(to: exchange)
+    } else {
+      // Only a front of another configuration could send such a request.
+      exchange.abort(404)
+    }
     precondition(exchange.isOver, "an application must finish or abort its exchange")
     let endedUs = Clock.monotonicMicroseconds()
     exchange.endLine(durationUs: endedUs - nowUs)
@@ -241,7 +246,11 @@ extension WorkerServer {
         return true
       }
       let mount = unsafe mount(head, exchange.headBytes)
-      guard mount >= 0 else { return false }
+      guard mount >= 0 else {
+        guard !routes.isWhole, !route(exchange) else { return false }
+        exchange.respond(status: 404)
+        return true
+      }
       exchange.handler = .staticFile
       exchange.respond(from: staticSite, mount: mount)
       return true
@@ -269,11 +278,29 @@ extension WorkerServer {
     return unsafe path.dropLast().elementsEqual(place.bytes)
   }
 
-  /// The static mount that claims the request with this head, or -1.
+  /// The static mount that claims the request with this head, or -1: also where an application has
+  /// a longer part of the path.
   private func mount(_ head: RequestHead, _ bytes: UnsafePointer<UInt8>) -> Int {
     guard !staticSite.isEmpty else { return -1 }
-    return unsafe staticSite.mount(
-      for: UnsafeBufferPointer(start: bytes + Int(head.path.offset), count: Int(head.path.count)))
+    let path = unsafe UnsafeBufferPointer(
+      start: bytes + Int(head.path.offset), count: Int(head.path.count))
+    let mount = unsafe staticSite.mount(for: path)
+    guard mount >= 0, !routes.isWhole, let match = unsafe routes.match(path) else { return mount }
+    return match.prefixCount > staticSite.prefixCount(of: mount) ? -1 : mount
+  }
+
+  /// Finds the application that a request is for; false where there is none.
+  func route(_ exchange: Exchange) -> Bool {
+    let path = exchange.head.path
+    guard
+      let match = unsafe routes.match(
+        UnsafeBufferPointer(
+          start: exchange.headBytes + Int(path.offset), count: Int(path.count)))
+    else { return false }
+    exchange.route = match.route
+    exchange.application = routes.route(match.route).application
+    exchange.scriptNameCount = match.scriptCount
+    return true
   }
 
   /// Learns from a request that ran without the role whether requests are slow.

@@ -25,6 +25,8 @@ internal import Synchronization
   let slot: WorkerSlot
   let accessLog: AccessLogWriter?
   let staticSite: StaticSite
+  /// Which application has which URL.
+  let routes: RouteTable
   let serverName: StaticBytes
   /// Empty where the status is not shown.
   let statusPath: StaticBytes
@@ -102,8 +104,6 @@ internal import Synchronization
   var lanes = 0
   /// In a front: the workers behind it. nil in a worker.
   let relay: Relay?
-  /// Number of this process's own slot.
-  let ownSlotNumber: Int
   /// Connections that only linger before they are closed.
   var lingering = 0
   /// What the process took since it began to serve.
@@ -168,21 +168,21 @@ internal import Synchronization
   /// - Parameter accessLog: descriptor of the access log, owned from now on; -1 for none.
   /// - Parameter isScout: the worker serves with one thread, and has served enough after
   ///   `ServerSettings.scoutRequests`; see ``Outcome/servedEnough(control:accessLog:)``.
+  /// - Parameter frontGroups: the process groups that a front hands requests to; none in a worker.
   /// - Parameter stopSignal: a descriptor that becomes readable when SIGTERM came; -1 for none.
   /// - Throws: where a static directory cannot be opened, or the process is out of descriptors.
   public init(
     settings: ServerSettings, listeners: [Int32], application: Application,
     scoreboard: Scoreboard, slot number: Int,
     control: Int32, accessLog: Int32, stopSignal: Int32, generation: Int, isScout: Bool = false,
-    isFront: Bool = false
+    frontGroups: [FrontGroup] = []
   ) throws {
+    let isFront = !frontGroups.isEmpty
     self.settings = settings
-    ownSlotNumber = number
     relay =
       isFront
       ? Relay(
-        scoreboard: scoreboard, connections: max(1, settings.maxConnections),
-        cores: UsableCPUs.count)
+        frontGroups, connections: max(1, settings.maxConnections), cores: UsableCPUs.count)
       : nil
     self.application = application
     self.scoreboard = scoreboard
@@ -216,6 +216,7 @@ internal import Synchronization
       memoryBytes: settings.bodyMemoryBytes, bodyBytes: settings.limitRequestBody,
       directory: settings.temporaryDirectory)
     staticSite = try StaticSite(Self.mounts(settings))
+    routes = RouteTable(isFront ? frontGroups.map(\.settings) : [settings])
     self.accessLog =
       accessLog < 0
       ? nil

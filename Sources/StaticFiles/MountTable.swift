@@ -25,7 +25,7 @@ internal import Platform
     unsafe mounts = .allocate(capacity: max(configured.count, 1))
     var decoded: [(prefix: [UInt8], mount: StaticMount)] = []
     for mount in configured {
-      guard let prefix = Self.decode(mount.prefix) else {
+      guard let prefix = PathPrefix.decode(mount.prefix) else {
         throw StaticSiteError(mount: mount, problem: .prefixForm)
       }
       guard !decoded.contains(where: { $0.prefix == prefix }) else {
@@ -74,66 +74,10 @@ internal import Platform
   /// Index of the first mount that covers `path`, or -1. Allocates: never.
   borrowing func index(covering path: Span<UInt8>) -> Int {
     guard !path.isEmpty, path[0] == UInt8(ascii: "/") else { return -1 }
-    for index in 0..<count where unsafe Self.covers(mounts[index].prefix, path) { return index }
+    for index in 0..<count
+    where unsafe PathPrefix.covered(by: UnsafeBufferPointer(mounts[index].prefix), path) >= 0 {
+      return index
+    }
     return -1
-  }
-
-  /// Whether `path`, percent-encoded, is `prefix` or continues it after a slash.
-  ///
-  /// An application cannot tell `%2F` from a slash (WSGI decodes both), so neither must a mount:
-  /// what it shadows has to stay shadowed in every spelling. Such paths get a 404.
-  @inline(__always)
-  private static func covers(
-    _ prefix: UnsafeMutableBufferPointer<UInt8>, _ path: Span<UInt8>
-  ) -> Bool {
-    var position = 0
-    for index in 0..<prefix.count {
-      guard position < path.count else { return false }
-      let byte = path[position]
-      if byte == UInt8(ascii: "%") {
-        guard unsafe StaticPath.escape(in: path, at: position) == prefix[index] else {
-          return false
-        }
-        position += 3
-      } else {
-        guard unsafe byte == prefix[index] else { return false }
-        position += 1
-      }
-    }
-    guard position < path.count, path[position] != UInt8(ascii: "/") else { return true }
-    return path[position] == UInt8(ascii: "%")
-      && StaticPath.escape(in: path, at: position) == UInt8(ascii: "/")
-  }
-
-  /// The bytes of a prefix without escapes, empty for `/`; nil where no path can start with it.
-  private static func decode(_ prefix: String) -> [UInt8]? {
-    if prefix == "/" { return [] }
-    let text = Array(prefix.utf8)
-    guard text.first == UInt8(ascii: "/"), text.last != UInt8(ascii: "/") else { return nil }
-    var bytes: [UInt8] = []
-    var position = 0
-    while position < text.count {
-      var byte = text[position]
-      let isEscape = byte == UInt8(ascii: "%")
-      if isEscape {
-        guard let value = StaticPath.escape(in: text.span, at: position) else { return nil }
-        byte = value
-      }
-      position += isEscape ? 3 : 1
-      let isSlash = byte == UInt8(ascii: "/")
-      guard byte >= 0x20, byte != 0x7F, byte != UInt8(ascii: "\\"), !(isSlash && isEscape) else {
-        return nil
-      }
-      bytes.append(byte)
-    }
-    let names = bytes.dropFirst().split(
-      separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-    for name in names
-    where name.isEmpty || name.elementsEqual(".".utf8)
-      || name.elementsEqual("..".utf8)
-    {
-      return nil
-    }
-    return bytes
   }
 }

@@ -44,6 +44,9 @@ internal import Platform
     unsafe mounts.index(covering: path.span)
   }
 
+  /// Decoded bytes of the prefix of a mount: of several that cover a path, the longest wins.
+  public func prefixCount(of mount: Int) -> Int { unsafe mounts.prefix(of: mount).count }
+
   /// Answers a request that ``mount(for:)`` claimed.
   ///
   /// Appends complete header field lines (`Name: value\r\n`) to `writer`: Content-Type, ETag,

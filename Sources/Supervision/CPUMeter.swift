@@ -13,12 +13,12 @@ struct CPUMeter {
   private var windowMs: Int64 = 0
 
   /// Looks what workers and fronts have used since the last look, unless that was just now.
-  mutating func look(at workers: [WorkerHandle], fronts: [FrontHandle], nowMs: Int64) {
+  mutating func look(at groups: [ProcessGroup], fronts: [FrontHandle], nowMs: Int64) {
     guard nowMs - lastLookMs >= Self.windowMs else { return }
     windowMs = nowMs - lastLookMs
     lastLookMs = nowMs
     spentMs = 0
-    for worker in workers where worker.pid > 0 && worker.state != .empty {
+    for worker in groups.lazy.flatMap(\.workers) where worker.pid > 0 && worker.state != .empty {
       guard let used = ProcessGlance.read(worker.pid)?.cpuMs else { continue }
       spentMs += max(0, used - worker.cpuMs)
       worker.cpuMs = used

@@ -7,10 +7,10 @@ internal import Scoreboard
 final class FrontHandle {
   /// 0, 1, …: which of the fronts.
   let index: Int
-  /// Its slot of the scoreboard.
-  let slot: Int
-  /// The slot's shared memory.
-  let board: WorkerSlot
+  /// Its slot in the scoreboard of each process group.
+  let slots: [Int]
+  /// The slots' shared memory: in the first it tells of itself, in each of the group's queue.
+  let boards: [WorkerSlot]
   /// 0 while there is no process.
   var pid: Int32 = 0
   var link: ChildLink?
@@ -19,15 +19,16 @@ final class FrontHandle {
   var startedMs: Int64 = 0
   /// CPU time it had used at the last look, for ``CPUMeter``.
   var cpuMs: Int64 = 0
-  /// Requests that it had turned away at the last look, for ``ShedNotice``.
-  var shedSeen: Int64 = 0
+  /// Requests of each group that it had turned away at the last look, for ``ShedNotice``.
+  var shedSeen: [Int64]
   var backOff = BackOff()
   var readySinceMs: Int64?
 
-  init(index: Int, slot: Int, board: WorkerSlot) {
+  init(index: Int, of scoreboards: [Scoreboard]) {
     self.index = index
-    self.slot = slot
-    self.board = board
+    slots = scoreboards.map { $0.workerSlots.count + index }
+    boards = scoreboards.map { $0[$0.workerSlots.count + index] }
+    shedSeen = scoreboards.map { _ in 0 }
   }
 
   /// How the log calls it.

@@ -7,8 +7,8 @@ internal import Server
 /// A front: has the clients' connections, and no Python.
 struct FrontProcess {
   let settings: ServerSettings
-  let scoreboard: Scoreboard
-  let slot: Int
+  /// The process groups that it hands requests to.
+  let groups: [FrontGroup]
   /// `front 0`.
   let name: String
   let title: String
@@ -33,13 +33,15 @@ struct FrontProcess {
     }
     Signal.ignore(Signal.pipe)
     ProcessTitle.set("plimsoll: \(name) \(title)", shortName: "plimsoll")
-    scoreboard[slot].occupy(pid: Process.id, startedMs: Clock.monotonicMs())
+    for group in groups {
+      group.scoreboard[group.slot].occupy(pid: Process.id, startedMs: Clock.monotonicMs())
+    }
     do {
       try account?.become()
       let server = try WorkerServer(
         settings: settings, listeners: listeners, application: Application(),
-        scoreboard: scoreboard, slot: slot, control: control, accessLog: accessLog,
-        stopSignal: -1, generation: 0, isFront: true)
+        scoreboard: groups[0].scoreboard, slot: groups[0].slot, control: control,
+        accessLog: accessLog, stopSignal: -1, generation: 0, frontGroups: groups)
       guard case .exit(let code) = server.run() else { Process.exitAtOnce(0) }
       Process.exitAtOnce(code)
     } catch {

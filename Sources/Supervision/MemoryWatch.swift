@@ -18,7 +18,21 @@ struct MemoryWatch {
   /// Least time between two readings of the control group, ms.
   static let groupMs: Int64 = 10
 
+  /// What the other process groups of the server take, as one group sees it.
+  struct Others {
+    /// All that they take and will still take, bytes.
+    var bytes: Int64 = 0
+    /// What the workers of the largest take, bytes.
+    var heaviestBytes: Int64 = 0
+    /// How many there are.
+    var groups = 0
+
+    static let none = Others()
+  }
+
   let budget: MemoryBudget
+  /// The groups that share the budget with this one.
+  var others = Others.none
   private let group = MemoryGroup.find()
   private let threadsMin: Int
   private var sampler = MemorySampler()
@@ -115,9 +129,10 @@ struct MemoryWatch {
 
   private mutating func setAllowances(_ workers: [WorkerHandle]) {
     let staying = workers.filter(\.state.isCapacity)
-    // Not what is expected of a worker: where all of them leak, much is expected.
+    // Not what is expected of a worker: where all of them leak, much is expected. Each group has
+    // its part of the room.
     allowanceBytes = growth.bytes(
-      roomBytes: budget.room(view.figures).bytes,
+      roomBytes: budget.room(view.figures).bytes / Int64(others.groups + 1),
       grownBytes: staying.reduce(0) { $0 + max(0, (bytes(of: $1) ?? 0) - freshBytes) },
       workers: staying.count)
     for worker in staying { worker.board.setAllowance(bytes: allowanceBytes) }
@@ -209,24 +224,45 @@ struct MemoryWatch {
     return fresh.percentileBytes(50)
   }
 
+  /// What the workers of the group take for themselves.
+  var workersBytes: Int64 { server.workersBytes }
+
+  /// What the group takes, without what it shares with the others.
+  var ownBytes: Int64 {
+    server.moldsBytes + server.kernelBytes + server.workersBytes + server.sharedMemoryBytes
+  }
+
+  /// What workers that are there will still take.
+  func pendingBytes(_ workers: [WorkerHandle]) -> Int64 {
+    workers.lazy.filter(\.state.isCapacity).reduce(0) {
+      $0
+        + MemoryBudget.stillToTake(
+          expectedBytes: expectedBytes, measuredBytes: bytes(of: $1) ?? 0)
+    }
+  }
+
   /// For the policy.
   var view: MemoryView {
-    MemoryView(
-      budget: budget, figures: MemoryFigures(server: server, group: groupNow),
+    var all = server
+    all.othersBytes = others.bytes
+    var view = MemoryView(
+      budget: budget, figures: MemoryFigures(server: all, group: groupNow),
       expectedBytes: expectedBytes, freshWorkerBytes: freshBytes, stallPercent: stallPercent,
       measuredMs: measuredMs)
+    view.isHeaviest = server.workersBytes >= others.heaviestBytes
+    return view
   }
 
   /// For the status.
   func status(binding: BindingLimit) -> ServerStatus.Memory {
     var memory = ServerStatus.Memory()
     memory.budgetBytes = budget.bytes
-    memory.usedBytes = server.totalBytes
+    memory.usedBytes = view.figures.server.totalBytes
     memory.supervisorBytes = server.supervisorBytes
     memory.moldBytes = server.moldsBytes
     memory.workerBytes = expectedBytes
     memory.freshWorkerBytes = freshBytes
-    memory.capacity = budget.capacity(expectedBytes: expectedBytes, server)
+    memory.capacity = budget.capacity(expectedBytes: expectedBytes, view.figures.server)
     memory.binding = binding
     memory.stallPercent = stallPercent
     memory.mergedBytes = mergedBytes
@@ -236,7 +272,7 @@ struct MemoryWatch {
   /// Why the application cannot be served within the budget; said once.
   mutating func misfit() -> String? {
     guard !hasWarnedOfMisfit, cost != nil,
-      let sentence = budget.misfit(expectedBytes: expectedBytes, server)
+      let sentence = budget.misfit(expectedBytes: expectedBytes, view.figures.server)
     else { return nil }
     hasWarnedOfMisfit = true
     return sentence

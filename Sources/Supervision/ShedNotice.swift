@@ -16,11 +16,15 @@ struct ShedNotice {
   init() {}
 
   /// Counts what is new since the last look.
-  mutating func look(at workers: [WorkerHandle], _ fronts: [FrontHandle], nowMs: Int64) {
+  mutating func look(
+    at workers: [WorkerHandle], _ fronts: [FrontHandle], group: Int, nowMs: Int64
+  ) {
     for worker in workers where worker.state != .empty {
       look(at: worker.board, seen: &worker.shedSeen, nowMs: nowMs)
     }
-    for front in fronts { look(at: front.board, seen: &front.shedSeen, nowMs: nowMs) }
+    for front in fronts {
+      look(at: front.boards[group], seen: &front.shedSeen[group], nowMs: nowMs)
+    }
   }
 
   private mutating func look(at board: WorkerSlot, seen: inout Int64, nowMs: Int64) {

@@ -5,6 +5,7 @@ internal import Platform
 internal import ProcessPolicy
 internal import Reporting
 internal import Scoreboard
+internal import Server
 
 extension Supervisor {
   /// Descriptors in one control message.
@@ -16,8 +17,7 @@ extension Supervisor {
   func startFronts(nowMs: Int64) {
     guard settings.isDaemon else { return }
     for index in 0..<settings.fronts {
-      let slot = scoreboard.slots - settings.fronts + index
-      fronts.append(FrontHandle(index: index, slot: slot, board: scoreboard[slot]))
+      fronts.append(FrontHandle(index: index, of: groups.map(\.scoreboard)))
     }
     for front in fronts { start(front, nowMs: nowMs) }
   }
@@ -27,7 +27,7 @@ extension Supervisor {
     front.readySinceMs = nil
     do {
       let pair = try ControlPair()
-      front.board.clear(generation: 0, phase: .serving)
+      for board in front.boards { board.clear(generation: 0, phase: .serving) }
       front.startedMs = nowMs
       front.cpuMs = 0
       let pid = try Process.fork()
@@ -35,7 +35,11 @@ extension Supervisor {
       pair.closeFar()
       front.pid = pid
       front.link = ChildLink(owning: pair.near)
-      for worker in workers where worker.state == .ready { connect(worker, to: front) }
+      for group in groups {
+        for worker in group.workers where worker.state == .ready {
+          connect(worker, of: group, to: front)
+        }
+      }
     } catch {
       ErrorLog.write(.error, "\(front.name) cannot be started: \(error)")
       front.backOff.died(readyForMs: nil, nowMs: nowMs)
@@ -46,14 +50,17 @@ extension Supervisor {
   /// The child, which has one thread like its parent.
   private func becomeFront(_ front: FrontHandle, control: Int32) -> Never {
     FrontProcess(
-      settings: settings, scoreboard: scoreboard, slot: front.slot, name: front.name,
-      title: title, listeners: listeners.map { $0.number }, control: control,
-      accessLog: logs.accessNumber, account: launcher.account
+      settings: settings,
+      groups: zip(groups, front.slots).map { group, slot in
+        FrontGroup(settings: group.settings, scoreboard: group.scoreboard, slot: slot)
+      },
+      name: front.name, title: title, listeners: listeners.map { $0.number }, control: control,
+      accessLog: logs.accessNumber, account: frontAccount
     ).run()
   }
 
   /// Messages of the fronts.
-  func readFronts() {
+  func readFronts(nowMs: Int64) {
     for front in fronts {
       while let link = front.link {
         switch link.receive() {
@@ -62,23 +69,32 @@ extension Supervisor {
           front.link = nil
           continue
         case .message(.ready, _):
-          front.readySinceMs = Clock.monotonicMs()
+          front.readySinceMs = nowMs
           front.backOff.becameReady()
           continue
         case .message(.failed(_, let reason), _):
           ErrorLog.write(.error, "\(front.name) (pid \(front.pid)) cannot serve: \(reason)")
           continue
         case .message(.laneEnded(let slot, let pid, let word), _):
-          if let worker = workers.first(where: { $0.slot == slot && $0.pid == pid }),
-            worker.state == .ready, Process.isChild(pid)
-          {
-            makeLanes(1, worker, front, first: word)
-          }
+          replaceLane(word, ofSlot: slot, pid: pid, front)
+          continue
+        case .message(.wanted(let index), _):
+          if groups.indices.contains(index) { groups[index].isWanted(nowMs: nowMs) }
           continue
         case .message: continue
         }
         break
       }
+    }
+  }
+
+  /// A lane of a worker ended; one that lives on gets another.
+  private func replaceLane(_ word: Int, ofSlot slot: Int, pid: Int32, _ front: FrontHandle) {
+    for group in groups {
+      guard let worker = group.workers.first(where: { $0.slot == slot && $0.pid == pid }),
+        worker.state == .ready, Process.isChild(pid)
+      else { continue }
+      makeLanes(1, worker, of: group, front, first: word)
     }
   }
 
@@ -93,13 +109,15 @@ extension Supervisor {
     if status == .signalled(signal: Signal.kill, dumpedCore: false) {
       notice.outOfMemory = ranOutOfMemory()
     }
-    scoreboard.facts.inherit(from: front.board)
-    front.board.clear(generation: 0, phase: .open)
+    for (group, board) in zip(groups, front.boards) {
+      group.scoreboard.facts.inherit(from: board)
+      board.clear(generation: 0, phase: .open)
+    }
     guard phase == .running else {
       ErrorLog.write(notice.level, notice.message)
       return true
     }
-    scoreboard.facts.died(.front, of: notice.cause)
+    groups[0].scoreboard.facts.died(.front, of: notice.cause)
     ErrorLog.write(
       .error, "\(notice.message); its clients' connections are gone, and it is started again")
     front.backOff.died(readyForMs: front.readySinceMs.map { nowMs - $0 }, nowMs: nowMs)
@@ -121,7 +139,7 @@ extension Supervisor {
         "\(front.name) (pid \(front.pid)) had not finished after "
           + "\(settings.gracefulTimeoutMs / 1000) s (--graceful-timeout); it is killed")
       Signal.send(Signal.kill, to: front.pid)
-      front.deadlineMs = nowMs + Self.moldClosingMs
+      front.deadlineMs = nowMs + ProcessGroup.moldClosingMs
     } else {
       front.deadlineMs = .max
     }
@@ -139,18 +157,19 @@ extension Supervisor {
   // MARK: lanes
 
   /// Gives a worker that serves to every front.
-  func connect(_ worker: WorkerHandle) {
-    for front in fronts where front.pid > 0 { connect(worker, to: front) }
+  func connect(_ worker: WorkerHandle, of group: ProcessGroup) {
+    for front in fronts where front.pid > 0 { connect(worker, of: group, to: front) }
   }
 
-  private func connect(_ worker: WorkerHandle, to front: FrontHandle) {
+  private func connect(_ worker: WorkerHandle, of group: ProcessGroup, to front: FrontHandle) {
     // A scout has one thread.
-    let wanted = worker.isScout ? 1 : settings.lanesPerFront
+    let most = group.settings.lanesPerFront
+    let wanted = worker.isScout ? 1 : most
     var made = 0
     while made < wanted {
       let count = min(Self.lanesPerMessage, wanted - made)
-      let first = front.index * settings.lanesPerFront + made
-      guard makeLanes(count, worker, front, first: first) else { return }
+      let first = front.index * most + made
+      guard makeLanes(count, worker, of: group, front, first: first) else { return }
       made += count
     }
   }
@@ -158,11 +177,12 @@ extension Supervisor {
   /// Makes lanes with the words from `first` on; false where that was not possible.
   @discardableResult
   private func makeLanes(
-    _ count: Int, _ worker: WorkerHandle, _ front: FrontHandle, first: Int
+    _ count: Int, _ worker: WorkerHandle, of group: ProcessGroup, _ front: FrontHandle, first: Int
   ) -> Bool {
     guard let far = worker.link, let near = front.link else { return false }
     let pairs = LanePairs(count)
-    let message = ControlMessage.lanes(slot: worker.slot, pid: worker.pid, first: first)
+    let message = ControlMessage.lanes(
+      group: group.index, slot: worker.slot, pid: worker.pid, first: first)
     // Where only the worker gets its ends, the kernel closes them with ours.
     let isWhole =
       pairs.near.count == count && far.send(message, descriptors: pairs.far)

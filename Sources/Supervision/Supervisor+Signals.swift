@@ -13,7 +13,8 @@ extension Supervisor {
         break  // the window of the terminal was resized; nobody asked for anything
       case Signal.windowChange: stopped(by: signal, sender: sender, with: .finish, nowMs: nowMs)
       case Signal.hangUp, Signal.user1:
-        restart(because: from(signal, sender), nowMs: nowMs)
+        let reason = from(signal, sender)
+        for group in groups { group.restart(because: reason, nowMs: nowMs) }
       case Signal.user2: reopenLogs()
       default: break
       }
@@ -29,6 +30,33 @@ extension Supervisor {
     return "\(Signal.name(signal)) from \(name) (pid \(sender))"
   }
 
+  // MARK: the dead
+
+  /// Collects all children that ended.
+  private func reap(nowMs: Int64) {
+    while let (pid, status) = Process.reap() {
+      if groups.contains(where: { $0.died(pid: pid, status: status, nowMs: nowMs) }) { continue }
+      if frontDied(pid: pid, status: status, nowMs: nowMs) { continue }
+      // A worker whose pid is not known yet, a mold's helper, or an orphan of the application.
+      guard groups.contains(where: { $0.workers.contains { $0.state == .forking } }) else {
+        unclaimedDeaths = []
+        continue
+      }
+      if unclaimedDeaths.count >= 32 { unclaimedDeaths.removeFirst() }
+      unclaimedDeaths.append((pid, status))
+    }
+  }
+
+  /// How a process ended whose mold tells of it only now; nil where it has not.
+  func claimDeath(of pid: Int32) -> ExitStatus? {
+    unclaimedDeaths.firstIndex { $0.pid == pid }.map { unclaimedDeaths.remove(at: $0).status }
+  }
+
+  /// Whether `pid` is a process that some group, or a front, is known by.
+  func isKnown(_ pid: Int32) -> Bool {
+    groups.contains { $0.has(pid) } || fronts.contains { $0.pid == pid }
+  }
+
   // MARK: stop
 
   private func stopped(by signal: Int32, sender: Int32, with message: ControlMessage, nowMs: Int64)
@@ -37,10 +65,7 @@ extension Supervisor {
       // Only a second TERM, INT or QUIT means "at once".
       guard signal != Signal.windowChange else { return }
       ErrorLog.write(.notice, "stopping at once: \(from(signal, sender))")
-      for worker in workers where worker.state != .empty {
-        kill(worker, because: .stoppedAtOnce, nowMs: nowMs)
-      }
-      for mold in molds { Signal.send(Signal.kill, to: mold.pid) }
+      for group in groups { group.kill(nowMs: nowMs) }
       for front in fronts where front.pid > 0 { Signal.send(Signal.kill, to: front.pid) }
       return
     }
@@ -54,15 +79,11 @@ extension Supervisor {
     phase = .stopping
     exitCode = code
     notifier.stopping()
-    if let mold = nextMold { close(mold, nowMs: nowMs) }
-    if let mold = servingMold { close(mold, nowMs: nowMs) }
-    nextMold = nil
-    servingMold = nil
     // The last process that closes its copy makes the kernel refuse new clients.
     for listener in listeners { listener.removeFile() }
     listeners = []
     stopFronts(with: message, nowMs: nowMs)
-    for worker in workers { drain(worker, nowMs: nowMs, with: message) }
+    for group in groups { group.stop(with: message, nowMs: nowMs) }
   }
 
   // MARK: logs
@@ -75,12 +96,7 @@ extension Supervisor {
         .error, "cannot reopen the log \(error.path): \(error.cause); the old one stays in use")
       return
     }
-    for mold in molds {
-      _ = mold.link?.send(.reopenLogs, descriptors: logs.descriptors)
-    }
-    for worker in workers {
-      _ = worker.link?.send(.reopenLogs, descriptors: logs.descriptors)
-    }
+    for group in groups { group.tellAll(.reopenLogs, descriptors: logs.descriptors) }
     tellFronts(.reopenLogs, descriptors: logs.descriptors)
     ErrorLog.write(.notice, "logs reopened")
   }

@@ -7,20 +7,24 @@ internal import Scoreboard
 extension Supervisor {
   /// Opens what the server needs; nothing serves yet. On failure nothing is left behind.
   ///
-  /// - Parameter settingsNumber: the memfd with the encoded settings, passed on to the molds.
+  /// - Parameter model: what is to be served, with at least one process group.
   /// - Parameter extensionPath: absolute path of `_plimsoll.abi3.so`.
   public static func start(
-    settings: ServerSettings, settingsNumber: Int32, extensionPath: String
+    _ model: ServerModel, extensionPath: String
   ) throws(StartFailure) -> Supervisor {
+    let settings = model.server
     unsafe ErrorLog.threshold = LogLevel(name: settings.logLevel) ?? .notice
-    let account = try account(settings)
+    var accounts: [Account?] = []
+    for group in model.groups { accounts.append(try account(group)) }
+    // Who the server as a whole is for: its sockets are his, and its fronts are he.
+    let account = settings.user.isEmpty ? accounts[0] : try account(settings)
     let logs = try LogFiles(settings)
     if settings.umask >= 0 { Process.setFileMask(settings.umask) }
     let listeners = try ListenerSet.open(settings, for: account)
     do {
       let pidFile = try pidFile(settings)
       return try assemble(
-        settings, account, logs, listeners, pidFile, settingsNumber, extensionPath)
+        model, accounts, front: account, logs, listeners, pidFile, extensionPath)
     } catch {
       for listener in listeners { listener.removeFile() }
       throw error
@@ -28,43 +32,54 @@ extension Supervisor {
   }
 
   private static func assemble(
-    _ settings: ServerSettings, _ account: Account?, _ logs: LogFiles, _ listeners: [Listener],
-    _ pidFile: consuming PidFile?, _ settingsNumber: Int32, _ extensionPath: String
+    _ model: ServerModel, _ accounts: [Account?], front: Account?, _ logs: LogFiles,
+    _ listeners: [Listener], _ pidFile: consuming PidFile?, _ extensionPath: String
   ) throws(StartFailure) -> Supervisor {
     do {
-      let board = try Scoreboard.makeDescriptor(
-        slots: slots(settings) + (settings.isDaemon ? settings.fronts : 0),
-        threads: settings.threadsMax, lanes: settings.fronts * settings.lanesPerFront,
-        fronts: settings.isDaemon ? settings.fronts : 0)
-      let scoreboard = try Scoreboard(mapping: board.number)
-      describe(settings, on: scoreboard.facts)
-      let memory = MemoryWatch(settings, sharedBytes: scoreboard.byteCount)
-      if !settings.usesApachePolicy {
-        ErrorLog.write(.notice, "memory budget \(memory.budget.reason)")
-        if let warning = memory.budget.warning { ErrorLog.write(.warn, warning) }
+      var groups: [GroupParts] = []
+      for (settings, account) in zip(model.groups, accounts) {
+        groups.append(try parts(settings, account, extensionPath))
+      }
+      if !model.server.usesApachePolicy {
+        let budget = groups[0].memory.budget
+        ErrorLog.write(.notice, "memory budget \(budget.reason)")
+        if let warning = budget.warning { ErrorLog.write(.warn, warning) }
       }
       try Process.adoptOrphans()
-      try FileDescriptor.setKeptByExec(settingsNumber, false)
       Signal.ignore(Signal.pipe)
       let signals = try SignalDescriptor([
         Signal.terminate, Signal.interrupt, Signal.quit, Signal.hangUp, Signal.user1, Signal.user2,
         Signal.windowChange, Signal.child,
       ])
-      let launcher = MoldLauncher(
-        settings: settings, extensionPath: extensionPath, settingsNumber: settingsNumber,
-        // Kept open as long as the process: every mold needs it.
-        scoreboardNumber: board.release(), account: account)
       return Supervisor(
-        settings: settings, launcher: launcher, logs: logs, listeners: listeners,
-        scoreboard: scoreboard, policy: try policy(settings),
-        memory: memory, notifier: .fromEnvironment(),
-        signals: signals,
-        pidFile: pidFile)
+        settings: model.server, groups: groups, logs: logs, listeners: listeners,
+        frontAccount: front, notifier: .fromEnvironment(), signals: signals, pidFile: pidFile)
     } catch let failure as StartFailure {
       throw failure
     } catch {
       throw StartFailure(.internalError, "The server cannot be set up: \(error).")
     }
+  }
+
+  /// What one process group is made of.
+  private static func parts(
+    _ settings: ServerSettings, _ account: Account?, _ extensionPath: String
+  ) throws -> GroupParts {
+    let fronts = settings.isDaemon ? settings.fronts : 0
+    let board = try Scoreboard.makeDescriptor(
+      slots: slots(settings) + fronts, threads: settings.threadsMax,
+      lanes: fronts * settings.lanesPerFront, fronts: fronts)
+    let scoreboard = try Scoreboard(mapping: board.number)
+    describe(settings, on: scoreboard.facts)
+    // A group's processes see the settings of their own group only.
+    let file = try SharedMemory.makeSealed(name: "plimsoll-settings", settings.encoded)
+    let launcher = MoldLauncher(
+      settings: settings, extensionPath: extensionPath,
+      // Both are kept open as long as the process: every mold needs them.
+      settingsNumber: file.release(), scoreboardNumber: board.release(), account: account)
+    return GroupParts(
+      launcher: launcher, scoreboard: scoreboard, policy: try policy(settings),
+      memory: MemoryWatch(settings, sharedBytes: scoreboard.byteCount))
   }
 
   /// Slots of the scoreboard.
@@ -93,7 +108,8 @@ extension Supervisor {
         loadline: LoadlineSettings(
           minProcesses: settings.workersMin, maxProcesses: settings.workersMax,
           threadsPerProcess: settings.threadsMin,
-          mostThreadsPerProcess: settings.threadsMax, mostHandlers: settings.mostHandlers))
+          mostThreadsPerProcess: settings.threadsMax, mostHandlers: settings.mostHandlers,
+          inactivityMs: settings.inactivityTimeoutMs))
     }
     do throws(RefusedSetting) {
       // Corrected already, with a word to whoever typed it; once more, as the policy relies on it.

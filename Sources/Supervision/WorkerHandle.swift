@@ -1,4 +1,5 @@
 // WorkerHandle: what the supervisor knows about the worker of one slot. Assembly.
+internal import Configuration
 internal import Platform
 internal import Scoreboard
 
@@ -7,6 +8,8 @@ final class WorkerHandle {
   let slot: Int
   /// The slot's shared memory.
   let board: WorkerSlot
+  /// How the log calls it.
+  let name: String
   var state = WorkerState.empty { didSet { board.setPhase(boardPhase) } }
   var generation = 0
   /// 0 until the mold has told it.
@@ -45,13 +48,12 @@ final class WorkerHandle {
   /// It said that it serves before the mold told its pid.
   var saidReady = false
 
-  init(slot: Int, board: WorkerSlot) {
+  /// - Parameter group: name of its process group.
+  init(slot: Int, board: WorkerSlot, group: String) {
     self.slot = slot
     self.board = board
+    name = group == ServerSettings.mainGroup ? "worker \(slot)" : "worker \(slot) of \(group)"
   }
-
-  /// How the log calls it.
-  var name: String { "worker \(slot)" }
 
   /// A worker was asked for.
   func beginFork(

@@ -28,12 +28,12 @@ enum ServeCommand {
       try settle(&commandLine)
       let installation = try Installation()
       announce(commandLine)
-      try become(installation, commandLine.settings, typed: typed)
+      try become(installation, commandLine.model, typed: typed)
     }
   }
 
   private static func requireApplication(_ commandLine: ServeCommandLine) throws(UsageError) {
-    guard commandLine.settings.application.isEmpty else { return }
+    guard commandLine.served.allSatisfy(\.settings.applications.isEmpty) else { return }
     throw UsageError(
       "no application is given; type plimsoll serve APP, where APP is module:callable or the "
         + "path of a .wsgi or .py file")
@@ -43,15 +43,39 @@ enum ServeCommand {
 
   /// Works out what the words left open, and checks that what they name exists.
   private static func settle(_ commandLine: inout ServeCommandLine) throws(UsageError) {
+    var warnings: [String] = []
+    let inherited = commandLine.origin(of: "bind") == .builtIn ? inheritedSockets() : nil
+    // One by one: each group has directories and a Python of its own.
+    try commandLine.forEachServed { (group) throws(UsageError) in
+      warnings += try settle(group: &group, inherited)
+    }
+    if let first = commandLine.served.first?.settings, commandLine.settings.applications.isEmpty {
+      // A server without a group main serves from where its first group does.
+      commandLine.settings.python = first.python
+      commandLine.settings.binds = first.binds
+      commandLine.settings.makePathsAbsolute(from: try baseDirectory(commandLine.settings))
+    }
+    guard commandLine.action != .serve || !isQuiet(commandLine.settings) else { return }
+    var said: Set<String> = []
+    for warning in warnings where said.insert(warning).inserted {
+      Terminal.complain("plimsoll: \(warning)")
+    }
+  }
+
+  /// The same for one process group.
+  ///
+  /// - Returns: what is to be warned of.
+  private static func settle(
+    group commandLine: inout ServeCommandLine, _ inherited: [BindAddress]?
+  ) throws(UsageError) -> [String] {
     var settings = commandLine.settings
     var warnings = commandLine.warnings
     let base = try baseDirectory(settings)
     if !settings.chdir.isEmpty { settings.chdir = base }
     var directories = [base]
-    if !settings.application.isEmpty {
-      let found = try FoundApplication(settings.application, base: base)
-      settings.application = found.reference
-      if let directory = found.directory, directory != base {
+    func find(_ application: String) throws(UsageError) -> String {
+      let found = try FoundApplication(application, base: base)
+      if let directory = found.directory, !directories.contains(directory) {
         directories.insert(directory, at: 0)
       }
       if found.directory == nil, let reason = FileFacts.refusal(.read, base) {
@@ -59,11 +83,19 @@ enum ServeCommand {
           "the directory \(base) cannot be read: \(reason); Python finds no module in it, so give "
             + "this user the right to read it")
       }
+      return found.reference
+    }
+    if !settings.application.isEmpty {
+      settings.application = try find(settings.application)
+    }
+    for index in settings.mounts.indices {
+      let (url, application) = ApplicationMountText.split(settings.mounts[index])
+      settings.mounts[index] = "\(url)=\(try find(application))"
     }
     let python = try FoundPython(asked: settings.python, directories: directories, base: base)
     settings.python = python.path
     commandLine.origins["python"] = python.origin
-    if commandLine.origin(of: "bind") == .builtIn, let inherited = inheritedSockets() {
+    if let inherited {
       settings.binds = inherited
       commandLine.origins["bind"] = .environment("LISTEN_FDS")
     }
@@ -77,8 +109,7 @@ enum ServeCommand {
       settings.temporaryDirectory, "--temp-dir", to: changesUser ? nil : [.write, .execute])
     warnings += missingPaths(settings)
     commandLine.settings = settings
-    guard commandLine.action != .serve || !isQuiet(settings) else { return }
-    for warning in warnings { Terminal.complain("plimsoll: \(warning)") }
+    return warnings
   }
 
   /// What does not have to exist, but probably should.
@@ -155,11 +186,10 @@ enum ServeCommand {
     guard !isQuiet(settings) else { return }
     let binds = settings.binds.map(\.description).joined(separator: ", ")
     var lines = [
-      "plimsoll \(Release.version) serves \(settings.application)",
-      "  python   \(settings.python) (\(commandLine.origin(of: "python").text))",
+      "plimsoll \(Release.version) serves \(settings.title)",
       "  listen   \(binds) (\(commandLine.origin(of: "bind").text))",
-      "  handles  \(commandLine.capacityText)",
     ]
+    for group in commandLine.served { lines += announcement(of: group, in: commandLine) }
     for mount in settings.staticMounts {
       let (url, directory) = StaticMountText.split(mount)
       lines.append("  static   \(url) from \(directory)")
@@ -169,15 +199,33 @@ enum ServeCommand {
     Terminal.complain(lines.joined(separator: "\n"))
   }
 
+  /// What was decided for one process group.
+  private static func announcement(
+    of group: ServeCommandLine, in commandLine: ServeCommandLine
+  ) -> [String] {
+    let settings = group.settings
+    let isAlone = commandLine.served.count == 1
+    var lines = isAlone ? [] : ["  group    \(settings.processGroup)"]
+    let margin = isAlone ? "  " : "    "
+    if !isAlone || !settings.mounts.isEmpty {
+      lines += settings.applications.map { "\(margin)mount    \($0.url) to \($0.application)" }
+    }
+    return lines + [
+      "\(margin)python   \(settings.python) (\(group.origin(of: "python").text))",
+      "\(margin)handles  \(group.capacityText)",
+    ]
+  }
+
   // MARK: becoming plimsolld
 
   /// Replaces this program by plimsolld, which reads its settings from a memory file.
   private static func become(
-    _ installation: Installation, _ settings: ServerSettings, typed: String
+    _ installation: Installation, _ model: ServerModel, typed: String
   ) throws(UsageError) {
-    let number = try memoryFile(settings.encoded).release()
-    var title =
-      "plimsoll: supervisor \(settings.processName.isEmpty ? typed : settings.processName)"
+    let number = try memoryFile(model.encoded).release()
+    let settings = model.server
+    let name = settings.processName.isEmpty && !typed.isEmpty ? typed : settings.title
+    var title = "plimsoll: supervisor \(name)"
     while title.utf8.count > titleBytes { title.removeLast() }
     title += String(repeating: " ", count: titleBytes - title.utf8.count)
     let arguments = [
@@ -192,11 +240,7 @@ enum ServeCommand {
   /// A file without a name, positioned at its first byte, that survives execve(2).
   private static func memoryFile(_ bytes: [UInt8]) throws(UsageError) -> FileDescriptor {
     do throws(SystemCallError) {
-      let file = try SharedMemory.makeDescriptor(name: "plimsoll-settings", count: 0)
-      guard Terminal.write(bytes, to: file.number) else { throw SystemCallError("write") }
-      // Molds and workers get it too, and those run what the application likes.
-      try SharedMemory.seal(file)
-      guard lseek(file.number, 0, SEEK_SET) == 0 else { throw SystemCallError("lseek") }
+      let file = try SharedMemory.makeSealed(name: "plimsoll-settings", bytes)
       try FileDescriptor.setKeptByExec(file.number, true)
       return file
     } catch {

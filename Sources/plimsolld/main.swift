@@ -26,12 +26,13 @@ struct Arguments {
     .usage, "plimsolld is started by `plimsoll serve`; run that instead.")
 }
 
-func readSettings(_ number: Int32) throws(StartFailure) -> ServerSettings {
-  guard let bytes = SmallFile.allBytes(of: number, mostBytes: 1 << 20) else {
+func readModel(_ number: Int32) throws(StartFailure) -> ServerModel {
+  let file = FileDescriptor(owning: number)
+  guard let bytes = SmallFile.allBytes(of: file.number, mostBytes: 16 << 20) else {
     throw StartFailure(.internalError, "plimsolld cannot read its settings from fd \(number).")
   }
   do {
-    return try ServerSettings(encoded: bytes)
+    return try ServerModel(encoded: bytes)
   } catch {
     throw StartFailure(error.exitCode, error.message)
   }
@@ -39,12 +40,10 @@ func readSettings(_ number: Int32) throws(StartFailure) -> ServerSettings {
 
 func serve() throws(StartFailure) -> Int32 {
   let arguments = try Arguments(Array(CommandLine.arguments.dropFirst()))
-  let settings = try readSettings(arguments.settingsNumber)
+  let model = try readModel(arguments.settingsNumber)
   ProcessTitle.set(
-    "plimsoll: supervisor \(settings.title)", shortName: "plimsoll")
-  let supervisor = try Supervisor.start(
-    settings: settings, settingsNumber: arguments.settingsNumber,
-    extensionPath: arguments.extensionPath)
+    "plimsoll: supervisor \(model.server.title)", shortName: "plimsoll")
+  let supervisor = try Supervisor.start(model, extensionPath: arguments.extensionPath)
   return supervisor.run()
 }
 

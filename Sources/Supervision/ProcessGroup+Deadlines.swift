@@ -1,10 +1,10 @@
-// Supervisor+Deadlines: what has lasted too long, and requests that are stuck. Assembly.
+// ProcessGroup+Deadlines: what has lasted too long, and requests that are stuck. Assembly.
 internal import Configuration
 internal import Platform
 internal import ProcessPolicy
 internal import Scoreboard
 
-extension Supervisor {
+extension ProcessGroup {
   /// How often stuck requests are looked for.
   static let watchMs: Int64 = 500
 
@@ -18,7 +18,6 @@ extension Supervisor {
       isServing = true
     }
     if isServing && settings.timeoutMs > 0 { next = min(next, nextWatchMs) }
-    for front in fronts { next = min(next, front.deadlineMs) }
     guard phase == .running else { return next }
     let nowMs = Clock.monotonicMs()
     for notBefore in [
@@ -36,7 +35,6 @@ extension Supervisor {
     for worker in workers where worker.state != .empty && worker.deadlineMs <= nowMs {
       workerIsLate(worker, nowMs: nowMs)
     }
-    for front in fronts where front.deadlineMs <= nowMs { frontIsLate(front, nowMs: nowMs) }
     if settings.timeoutMs > 0 && nowMs >= nextWatchMs {
       nextWatchMs = nowMs + min(Self.watchMs, max(50, settings.timeoutMs / 4))
       findStuckRequests(nowMs: nowMs)

@@ -1,4 +1,4 @@
-// Supervisor+Workers: forking, draining and burying workers. Assembly.
+// ProcessGroup+Workers: forking, draining and burying workers. Assembly.
 internal import Configuration
 internal import Control
 internal import Platform
@@ -6,7 +6,7 @@ internal import ProcessPolicy
 internal import Reporting
 internal import Scoreboard
 
-extension Supervisor {
+extension ProcessGroup {
   // MARK: fork
 
   /// Asks a mold for a worker in a slot.
@@ -40,12 +40,12 @@ extension Supervisor {
     }
     // Who lives is not dead: its number was used before.
     let isAlive = Process.isChild(pid)
-    let death = unclaimedDeaths.firstIndex { $0.pid == pid }.map { unclaimedDeaths.remove(at: $0) }
-    guard isAlive || death != nil, !isKnown(pid) else { return refuse(pid, of: mold) }
+    let death = server.claimDeath(of: pid)
+    guard isAlive || death != nil, !server.isKnown(pid) else { return refuse(pid, of: mold) }
     worker.pid = pid
     if worker.state == .forking { worker.state = .starting }
     if let death, !isAlive {
-      workerDied(worker, status: death.status, nowMs: nowMs)
+      workerDied(worker, status: death, nowMs: nowMs)
     } else if let reason = worker.killReason {
       kill(worker, because: reason, nowMs: nowMs)
     } else if worker.saidReady {
@@ -53,7 +53,8 @@ extension Supervisor {
     }
   }
 
-  private func isKnown(_ pid: Int32) -> Bool {
+  /// Whether `pid` is one of its processes.
+  func has(_ pid: Int32) -> Bool {
     molds.contains { $0.pid == pid } || workers.contains { $0.state != .empty && $0.pid == pid }
   }
 
@@ -118,13 +119,12 @@ extension Supervisor {
         ErrorLog.write(.error, "\(worker.name) (pid \(worker.pid)) cannot serve: \(message)")
         return
       }
-      ErrorLog.write(.crit, "cannot start: \(message)")
-      stop(ExitCode(rawValue: code) ?? .application, nowMs: nowMs)
+      cannotStart(ExitCode(rawValue: code) ?? .application, because: message, nowMs: nowMs)
     case .scouted: scoutMatures(worker, nowMs: nowMs)
     case .becameMold: scoutBecameMold(worker, nowMs: nowMs)
     case .cannotBecomeMold(let reason): worker.scoutFailure = reason
     case .fork, .drain, .finish, .stop, .reopenLogs, .loading, .forked, .filesChanged, .lanes,
-      .retire, .laneEnded:
+      .retire, .laneEnded, .wanted:
       break
     }
   }
@@ -161,12 +161,12 @@ extension Supervisor {
           + (nextMold.isRefork ? ": the refork, in which requests have loaded what they need" : ""))
     } else if !hasServed {
       announce(
-        "serving \(title) at \(listeners.map(\.name).joined(separator: ", ")) with "
+        "serving \(title) at \(server.listeners.map(\.name).joined(separator: ", ")) with "
           + "\(capacity), Python "
           + "\(servingMold?.python ?? "")")
     }
-    if fronts.isEmpty { startFronts(nowMs: nowMs) }
-    connect(worker)
+    if server.fronts.isEmpty { server.startFronts(nowMs: nowMs) }
+    server.connect(worker, of: self)
     hasServed = true
     hungForks = 0
     if let servingMold, scoreboard.facts.servingGeneration != servingMold.generation {
@@ -191,8 +191,8 @@ extension Supervisor {
   }
 
   private func announce(_ text: String) {
-    ErrorLog.write(.notice, text)
-    notifier.ready(status: text)
+    ErrorLog.write(.notice, prefix + text)
+    server.notifier.ready(status: text)
   }
 
   // MARK: the end
@@ -201,7 +201,7 @@ extension Supervisor {
   func beginDraining(_ worker: WorkerHandle, nowMs: Int64) {
     worker.state = .draining
     // The fronts close the worker's lanes as they become idle. When the server ends they go first.
-    if phase == .running { tellFronts(.retire(pid: worker.pid)) }
+    if phase == .running { server.tellFronts(.retire(pid: worker.pid)) }
     worker.deadlineMs =
       settings.gracefulTimeoutMs > 0 ? nowMs + settings.gracefulTimeoutMs : .max
   }
@@ -247,26 +247,7 @@ extension Supervisor {
     }
   }
 
-  /// Collects all children that ended.
-  func reap(nowMs: Int64) {
-    while let (pid, status) = Process.reap() {
-      if moldDied(pid: pid, status: status, nowMs: nowMs) { continue }
-      if frontDied(pid: pid, status: status, nowMs: nowMs) { continue }
-      if let worker = workers.first(where: { $0.pid == pid && $0.state != .empty }) {
-        workerDied(worker, status: status, nowMs: nowMs)
-        continue
-      }
-      // A worker whose pid is not known yet, a mold's helper, or an orphan of the application.
-      guard workers.contains(where: { $0.state == .forking }) else {
-        unclaimedDeaths = []
-        continue
-      }
-      if unclaimedDeaths.count >= 32 { unclaimedDeaths.removeFirst() }
-      unclaimedDeaths.append((pid, status))
-    }
-  }
-
-  private func workerDied(_ worker: WorkerHandle, status: ExitStatus, nowMs: Int64) {
+  func workerDied(_ worker: WorkerHandle, status: ExitStatus, nowMs: Int64) {
     // What it said last, such as why it could not start.
     while let link = worker.link, case .message(let message, _) = link.receive() {
       handle(message, from: worker, nowMs: nowMs)
@@ -275,7 +256,7 @@ extension Supervisor {
       pid: worker.pid, who: worker.name, status: status, state: worker.state,
       killReason: worker.killReason, requestsLost: worker.board.requestsInHand)
     if status == .signalled(signal: Signal.kill, dumpedCore: false), worker.killReason == nil {
-      notice.outOfMemory = ranOutOfMemory()
+      notice.outOfMemory = server.ranOutOfMemory()
     }
     ErrorLog.write(notice.level, notice.message)
     let wasCapacity = worker.state.isCapacity
@@ -319,19 +300,11 @@ extension Supervisor {
     guard !hasServed else { return }
     firstDeaths += 1
     if firstDeaths >= Self.mostFirstDeaths {
-      ErrorLog.write(
-        .crit,
-        "cannot start: \(firstDeaths) workers ended before one was ready; the reasons "
-          + "are above")
-      stop(.workersDie, nowMs: nowMs)
+      cannotStart(
+        .workersDie,
+        because: "\(firstDeaths) workers ended before one was ready; the reasons are above",
+        nowMs: nowMs)
     }
-  }
-
-  /// Whether the kernel killed for want of memory since the last look.
-  func ranOutOfMemory() -> Bool? {
-    guard let before = outOfMemoryKills, let now = outOfMemory.kills else { return nil }
-    outOfMemoryKills = now
-    return now > before
   }
 }
 

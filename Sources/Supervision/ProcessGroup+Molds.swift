@@ -1,4 +1,4 @@
-// Supervisor+Molds: loading a version of the application, and going over to it. Assembly.
+// ProcessGroup+Molds: loading a version of the application, and going over to it. Assembly.
 internal import Configuration
 internal import Control
 internal import Platform
@@ -17,7 +17,7 @@ internal import Scoreboard
 // 2. The serving mold goes on replacing dead workers until the next one has proved itself.
 // 3. The first generation has nobody to fall back on: it serves as soon as it is loaded, and where
 //    it fails the server ends.
-extension Supervisor {
+extension ProcessGroup {
   /// Starts loading a new version.
   func startNextMold(nowMs: Int64) {
     generation += 1
@@ -27,13 +27,12 @@ extension Supervisor {
     do {
       nextMold = try launcher.launch(
         generation: generation, preloads: preloads,
-        listeners: settings.isDaemon ? [] : listeners.map { $0.number },
-        accessLog: settings.isDaemon ? -1 : logs.accessNumber, nowMs: nowMs)
+        listeners: settings.isDaemon ? [] : server.listeners.map { $0.number },
+        accessLog: settings.isDaemon ? -1 : server.logs.accessNumber, nowMs: nowMs)
     } catch {
       let reason = "its mold cannot be started (\(error))"
       if hasServed { return newVersionFailed(because: reason, nowMs: nowMs) }
-      ErrorLog.write(.crit, "cannot start: \(reason)")
-      stop(.internalError, nowMs: nowMs)
+      cannotStart(.internalError, because: reason, nowMs: nowMs)
     }
   }
 
@@ -44,7 +43,7 @@ extension Supervisor {
     firstDeaths = 0
     ErrorLog.write(
       .error,
-      "the application cannot be forked: \(Self.mostHungForks) workers were stuck right after the "
+      "\(prefix)the application cannot be forked: \(Self.mostHungForks) workers were stuck right after the "
         + "fork, the stacks above show where; now each worker imports it itself, as with "
         + "--no-preload, which takes more memory and time. Look for threads and locks that the "
         + "import leaves behind")
@@ -63,13 +62,13 @@ extension Supervisor {
     guard hasServed || nextMold?.state != .loading else {
       // The first generation is loading: what it has not read yet it will read in its new form,
       // what it has read may be old. Starting over is safe, nobody is served yet.
-      ErrorLog.write(.notice, "graceful restart: \(reason); starting over")
+      ErrorLog.write(.notice, "\(prefix)graceful restart: \(reason); starting over")
       closeNextMold(nowMs: nowMs)
       startNextMold(nowMs: nowMs)
       return
     }
-    ErrorLog.write(.notice, "graceful restart: \(reason)")
-    notifier.reloading()
+    ErrorLog.write(.notice, "\(prefix)graceful restart: \(reason)")
+    server.notifier.reloading()
     refork.allow()
     cancelScout(nowMs: nowMs)
     closeNextMold(nowMs: nowMs)
@@ -133,7 +132,7 @@ extension Supervisor {
     case .filesChanged(let path):
       if mold === servingMold { restart(because: "\(path) changed", nowMs: nowMs) }
     case .fork, .drain, .finish, .stop, .reopenLogs, .retiring, .outgrown, .scouted, .becameMold,
-      .cannotBecomeMold, .lanes, .retire, .laneEnded:
+      .cannotBecomeMold, .lanes, .retire, .laneEnded, .wanted:
       break
     }
   }
@@ -160,11 +159,11 @@ extension Supervisor {
   private func newVersionFailed(because reason: String, nowMs: Int64) {
     ErrorLog.write(
       .error,
-      "the new version is given up, the old one keeps serving until a HUP signal tries "
+      "\(prefix)the new version is given up, the old one keeps serving until a HUP signal tries "
         + "again: \(reason)")
     scoreboard.facts.failedGeneration = generation
     if servingMold == nil { moldBackOff.died(readyForMs: nil, nowMs: nowMs) }
-    notifier.ready(status: "serving the old version; the new one failed")
+    server.notifier.ready(status: "serving the old version; the new one failed")
   }
 
   // MARK: deaths
@@ -180,11 +179,14 @@ extension Supervisor {
       servingMold = nil
       readUntilEnd(mold, nowMs: nowMs)
       let notice = DeathNotice(
-        pid: pid, who: "mold", status: status, state: .ready, outOfMemory: ranOutOfMemory())
+        pid: pid, who: "mold", status: status, state: .ready, outOfMemory: server.ranOutOfMemory())
       scoreboard.facts.died(.mold, of: notice.cause)
-      ErrorLog.write(.error, "\(notice.message); the workers go on, and a new one is started")
+      ErrorLog.write(
+        .error, "\(prefix)\(notice.message); the workers go on, and a new one is started")
       moldBackOff.died(readyForMs: moldReadySinceMs.map { nowMs - $0 }, nowMs: nowMs)
-      if !hasServed { stop(.workersDie, nowMs: nowMs) }
+      if !hasServed {
+        cannotStart(.workersDie, because: "its mold ended before a worker served", nowMs: nowMs)
+      }
       return true
     }
     guard let mold = nextMold, mold.pid == pid else { return false }
@@ -192,7 +194,7 @@ extension Supervisor {
     nextMold = nil
     let notice = DeathNotice(
       pid: pid, who: "mold", status: status, state: mold.state == .loading ? .starting : .ready,
-      outOfMemory: ranOutOfMemory())
+      outOfMemory: server.ranOutOfMemory())
     var reason = notice.message
     if mold.timedOut {
       reason =
@@ -216,8 +218,7 @@ extension Supervisor {
       drainTrial(of: mold, nowMs: nowMs)
       newVersionFailed(because: reason, nowMs: nowMs)
     } else {
-      ErrorLog.write(.crit, "cannot start: \(reason)")
-      stop(exitCode(for: mold, status), nowMs: nowMs)
+      cannotStart(exitCode(for: mold, status), because: reason, nowMs: nowMs)
     }
     return true
   }

@@ -1,25 +1,24 @@
-// Supervisor+Policy: what the policy is told, and how its decisions come true. Assembly.
+// ProcessGroup+Policy: what the policy is told, and how its decisions come true. Assembly.
 internal import Configuration
 internal import Platform
 internal import ProcessPolicy
 internal import Scoreboard
 
-extension Supervisor {
+extension ProcessGroup {
   /// Forks what is to be tried out, and does what the policy asks for.
   func followPolicy(nowMs: Int64) {
     guard phase == .running else { return }
     if servingMold == nil && nextMold == nil && nowMs >= moldBackOff.notBeforeMs {
       startNextMold(nowMs: nowMs)
     }
+    followScripts(nowMs: nowMs)
     followTrial(nowMs: nowMs)
     followRefork(nowMs: nowMs)
     guard let mold = servingMold else { return }
     let isDue = nowMs >= nextDecisionMs
     if isDue {
-      backlog = listeners.reduce(0) { $0 + $1.waitingConnections }
-      cpuMeter.look(at: workers, fronts: fronts, nowMs: nowMs)
-      memory.look(at: workers, molds: molds, fronts: fronts, nowMs: nowMs)
-      if let sentence = memory.misfit() { ErrorLog.write(.warn, sentence) }
+      memory.look(at: workers, molds: molds, fronts: server.fronts, nowMs: nowMs)
+      if let sentence = memory.misfit() { ErrorLog.write(.warn, prefix + sentence) }
     }
     memory.lookAtGroup(workers, nowMs: nowMs)
     var tick = PolicyTick(
@@ -27,20 +26,22 @@ extension Supervisor {
       processes: workers.filter { $0.state != .empty }.map {
         $0.snapshot(settings, memoryBytes: memory.bytes(of: $0))
       },
-      usableCores: usableCores)
+      usableCores: server.usableCores)
+    // What the kernel holds is for whoever accepts: fronts, or the one group without them.
     tick.waitingConnections =
-      backlog + workers.reduce(0) { $0 + ($1.state == .empty ? 0 : $1.board.waiting) }
-      + fronts.reduce(0) { $0 + $1.board.waiting }
-    tick.isCPUSaturated = cpuMeter.isSaturated(cores: usableCores)
+      (index == 0 ? server.backlog : 0)
+      + workers.reduce(0) { $0 + ($1.state == .empty ? 0 : $1.board.waiting) }
+      + server.fronts.reduce(0) { $0 + $1.boards[index].waiting }
+    tick.isCPUSaturated = server.cpuMeter.isSaturated(cores: server.usableCores)
     // Apache knows nothing of memory.
     tick.memory = settings.usesApachePolicy ? nil : memory.view
     tick.handoverPaceMs = mold.isRefork ? Self.reforkPaceMs : 0
     reaped = []
     for action in policy.decide(tick) { obey(action, mold, nowMs: nowMs) }
     guard isDue else { return }
-    shedNotice.look(at: workers, fronts, nowMs: nowMs)
+    shedNotice.look(at: workers, server.fronts, group: index, nowMs: nowMs)
     if let line = shedNotice.due(limitMs: settings.queueTimeoutMs, nowMs: nowMs) {
-      ErrorLog.write(.warn, line)
+      ErrorLog.write(.warn, prefix + line)
     }
     nextDecisionMs = policy.nextDecisionMs(nowMs: nowMs)
     scoreboard.facts.memory = memory.status(binding: policy.binding)
@@ -63,10 +64,10 @@ extension Supervisor {
       for worker in workers where worker.state.isCapacity {
         worker.board.setThreadsAllowed(count)
       }
-    case .log(let message): ErrorLog.write(message.severity.level, message.text)
+    case .log(let message): ErrorLog.write(message.severity.level, prefix + message.text)
     case .stopServer(let message):
       ErrorLog.write(.crit, message.text)
-      stop(.workersDie, nowMs: nowMs)
+      server.stop(.workersDie, nowMs: nowMs)
     }
   }
 

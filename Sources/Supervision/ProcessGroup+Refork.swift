@@ -1,4 +1,4 @@
-// Supervisor+Refork: a worker that has served becomes the next mold. Assembly.
+// ProcessGroup+Refork: a worker that has served becomes the next mold. Assembly.
 internal import Configuration
 internal import Platform
 internal import ProcessPolicy
@@ -15,7 +15,7 @@ internal import Scoreboard
 // 1. A scout is the only one, and belongs to the generation that serves. Whatever else begins (a
 //    restart, a stop) lets it go; one that says later that it is a mold is closed.
 // 2. Its failure changes nothing for anybody: the mold that serves stays.
-extension Supervisor {
+extension ProcessGroup {
   /// Least time between two exchanges of a worker for one of a refork: nobody waits for it.
   static let reforkPaceMs: Int64 = 100
   /// Workers of a refork that crash in its first ``reforkProvenMs``, after which the application is
@@ -50,7 +50,7 @@ extension Supervisor {
     guard refork.isDue(tick) else { return }
     ErrorLog.write(
       .info,
-      "refork: \(slot.name) serves \(settings.scoutRequests) requests with one thread, and becomes "
+      "\(prefix)refork: \(slot.name) serves \(settings.scoutRequests) requests with one thread, and becomes "
         + "the next mold then")
     fork(slot, from: mold, isScout: true, nowMs: nowMs)
   }
@@ -107,7 +107,7 @@ extension Supervisor {
     }
     ErrorLog.write(
       .notice,
-      "refork: \(name) (pid \(mold.pid)) has answered \(requests) requests and becomes the next "
+      "\(prefix)refork: \(name) (pid \(mold.pid)) has answered \(requests) requests and becomes the next "
         + "mold; one worker of it is tried out")
     trialDeaths = 0
     trialBackOff = BackOff()
@@ -137,7 +137,7 @@ extension Supervisor {
       refork.nextAfterRequests.map { "the next attempt comes after \($0) more requests" }
       ?? "there is no other attempt before the next restart"
     ErrorLog.write(
-      .warn, "the refork is given up, the old mold stays: \(reason); \(next)")
+      .warn, "\(prefix)the refork is given up, the old mold stays: \(reason); \(next)")
     if servingMold == nil { moldBackOff.died(readyForMs: nil, nowMs: nowMs) }
   }
 
