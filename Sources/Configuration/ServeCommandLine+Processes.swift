@@ -17,6 +17,7 @@ extension ServeCommandLine {
   /// - Throws: one sentence, where words contradict each other.
   mutating func settleProcesses(usableCPUs: Int) throws(UsageError) {
     try applyPreset()
+    settleMode()
     try refuseOptionsOfAnotherPolicy()
     try refuseOptionsOfAnotherModel()
     settleThreads()
@@ -48,6 +49,26 @@ extension ServeCommandLine {
     if origin(of: "mpm").typedOption == nil { origins["mpm"] = .decided(option) }
     settings.policy = "apache"
     settings.mpm = preset.mpm.rawValue
+  }
+
+  /// httpd's process models say how clients' connections meet workers, and in daemon mode no
+  /// connection meets any.
+  private mutating func settleMode() {
+    let isEvent = settings.processModel == .event
+    guard settings.isDaemon, !isEvent || settings.usesApachePolicy else { return }
+    let words = settings.usesApachePolicy ? policyReason : "--mpm \(settings.mpm)"
+    guard let typed = origin(of: "mode").typedOption else {
+      settings.mode = "embedded"
+      origins["mode"] = .decided("\(words) is about workers that have the connections")
+      return
+    }
+    guard !isEvent else { return }
+    let advice =
+      settings.processModel == .prefork
+      ? "give --threads 1 for an application that is not safe with threads" : "leave it out"
+    warnings.append(
+      "--mpm \(settings.mpm) has no effect with \(typed) daemon, where fronts have the "
+        + "connections; \(advice), or choose --mode embedded")
   }
 
   private var presetWord: String {

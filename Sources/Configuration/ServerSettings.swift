@@ -72,7 +72,7 @@ public struct ServerSettings: Equatable, Sendable {
   public var policy = "loadline"
   /// Who has the clients' connections: `embedded` (the workers) or `daemon` (fronts without
   /// Python).
-  public var mode = "embedded"
+  public var mode = "daemon"
   /// Fronts, in daemon mode.
   public var fronts = 1
   /// How connections meet handler threads: `event`, `worker` or `prefork`.

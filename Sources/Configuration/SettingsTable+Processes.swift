@@ -13,11 +13,14 @@ extension SettingsTable {
         + "start more imports. Apache's rules are there to compare with, and to rely on."),
     SettingDefinition(
       "mode", directive: "Mode",
-      .choice(\.mode, words: [SettingChoice("embedded"), SettingChoice("daemon")]), "WORD",
+      .choice(\.mode, words: [SettingChoice("daemon"), SettingChoice("embedded")]), "WORD",
       in: .processes,
-      help: "Who has the clients' connections: embedded (the workers themselves) or daemon (front "
-        + "processes without Python, which hand whole requests to the workers).",
-      reason: "Requests reach Python on the shortest way."),
+      help: "Who has the clients' connections: daemon (front processes without Python, which hand "
+        + "whole requests to the workers) or embedded (the workers themselves).",
+      defaultNote: "daemon; with --mpm prefork or worker and with --policy apache embedded",
+      reason: "Slow clients then hold no thread, a worker that dies takes only what it had begun, "
+        + "and no restart ends a connection. Embedded has the shortest way, and httpd's process "
+        + "models."),
     SettingDefinition(
       "fronts", .count(\.fronts, 1...64), "N", in: .processes,
       help: "Front processes, with --mode daemon.",

@@ -14,6 +14,8 @@ import Testing
     .outgrown(kibibytes: 1, source: .init(path: "", kibibytes: 0, requests: 0)),
     .scouted, .becameMold, .cannotBecomeMold(reason: "a socket"),
     .filesChanged(path: "/srv/app.py"),
+    .lanes(group: 63, slot: 7, pid: 4711, first: 48), .retire(pid: 4711),
+    .laneEnded(slot: 7, pid: 4711, word: 3), .wanted(group: 0), .wanted(group: 63),
   ]
 
   @Test(arguments: all) func survives(_ message: ControlMessage) {

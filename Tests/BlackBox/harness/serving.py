@@ -19,8 +19,8 @@ from .processes import wait_until
 from .wire import Connection
 
 APPS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "apps")
-# More options for every server, such as `--mode daemon`.
-TEST_OPTIONS = os.environ.get("PLIMSOLL_TEST_OPTIONS", "").split()
+# More options for every server: which mode it is tried in, where a test does not say it.
+TEST_OPTIONS = os.environ.get("PLIMSOLL_TEST_OPTIONS", "--mode embedded").split()
 DAEMON = "daemon" in TEST_OPTIONS
 STAGE = os.path.abspath(os.environ.get("PLIMSOLL_STAGE", os.path.join(REPOSITORY, "stage")))
 START_DEADLINE = 40.0
