@@ -267,8 +267,11 @@ public enum SettingsTable {
       defaultNote: "none", reason: "systemd and terminals need none."),
     SettingDefinition(
       "user", short: "u", directive: "User", .text(\.user), "USER", in: .operation,
-      help: "User of the processes that run Python, by name or number.",
-      defaultNote: "unchanged", reason: "Only root can change it."),
+      help: "User of the processes that run Python, by name or number. Root has to give one, "
+        + "even where that is root.",
+      defaultNote: "unchanged",
+      reason: "Only root can change it. Who finds a hole in an application that is root has the "
+        + "machine."),
     SettingDefinition(
       "group", short: "g", directive: "Group", .text(\.group), "GROUP", in: .operation,
       help: "Group of the processes that run Python, by name or number.",

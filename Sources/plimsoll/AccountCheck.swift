@@ -6,8 +6,11 @@ internal import Platform
 enum AccountCheck {
   /// Whether the application runs as somebody else than this process.
   ///
+  /// - Parameter refusesRoot: whether root has to be asked for; not where nothing is going to run.
   /// - Throws: a sentence; exit code ``ExitCode/permission``.
-  static func changesUser(_ settings: ServerSettings) throws(UsageError) -> Bool {
+  static func changesUser(
+    _ settings: ServerSettings, refusesRoot: Bool
+  ) throws(UsageError) -> Bool {
     let current = Account.current
     var wanted = current
     if !settings.user.isEmpty {
@@ -25,6 +28,9 @@ enum AccountCheck {
             + "\"getent group\" lists, or create the group", exitCode: .permission)
       }
       wanted.group = group
+    }
+    if refusesRoot && settings.refuses(user: wanted.user) {
+      throw UsageError(ServerSettings.rootRefusal, exitCode: .permission)
     }
     if wanted.user == current.user && wanted.group == current.group { return false }
     guard Account.isRoot else {

@@ -104,7 +104,8 @@ enum ServeCommand {
       let (url, directory) = StaticMountText.split(mount)
       try requireDirectory(directory, "--static \(url)")
     }
-    let changesUser = try AccountCheck.changesUser(settings)
+    let changesUser = try AccountCheck.changesUser(
+      settings, refusesRoot: commandLine.action != .printConfig)
     try requireDirectory(
       settings.temporaryDirectory, "--temp-dir", to: changesUser ? nil : [.write, .execute])
     warnings += missingPaths(settings)
