@@ -33,6 +33,12 @@ public struct ServerSettings: Equatable, Sendable {
   public var pythonPath: [String] = []
   /// Variables of the processes that run Python, each `NAME=VALUE`.
   public var environment: [String] = []
+  /// Files of such variables, absolute.
+  public var environmentFiles: [String] = []
+  /// LANG of these processes; empty: unchanged.
+  public var language = ""
+  /// LC_ALL of these processes; empty: unchanged.
+  public var locale = ""
   /// Absolute path of the interpreter.
   public var python = ""
   /// Whether the application is imported once and the workers are forked from it.
@@ -180,6 +186,8 @@ public struct ServerSettings: Equatable, Sendable {
   public var user = ""
   /// Group of the workers, name or number; empty: the user's, or unchanged.
   public var group = ""
+  /// Nice value of the processes that run Python, -20 to 19; nil: unchanged.
+  public var cpuPriority: Int?
   /// File mode creation mask; -1: unchanged.
   public var umask: Int32 = -1
   /// File that holds the supervisor's process number; empty: none.

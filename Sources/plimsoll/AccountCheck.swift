@@ -4,6 +4,18 @@ internal import Platform
 
 /// What is known of `--user` and `--group` before anything starts.
 enum AccountCheck {
+  /// Whether this process can give `--cpu-priority` to those that it starts.
+  ///
+  /// - Throws: a sentence; exit code ``ExitCode/permission``.
+  static func mayHavePriority(_ settings: ServerSettings) throws(UsageError) {
+    guard let nice = settings.cpuPriority, !Account.isRoot,
+      !ProcessPriority.mayBecomeUnprivileged(nice)
+    else { return }
+    throw UsageError(
+      "--cpu-priority \(nice): only root can go below the \(ProcessPriority.current) that this "
+        + "command has; give that or more, or start the server as root", exitCode: .permission)
+  }
+
   /// Whether the application runs as somebody else than this process.
   ///
   /// - Parameter refusesRoot: whether root has to be asked for; not where nothing is going to run.

@@ -104,6 +104,8 @@ enum ServeCommand {
       let (url, directory) = StaticMountText.split(mount)
       try requireDirectory(directory, "--static \(url)")
     }
+    try requireEnvironmentFiles(settings)
+    try AccountCheck.mayHavePriority(settings)
     let changesUser = try AccountCheck.changesUser(
       settings, refusesRoot: commandLine.action != .printConfig)
     try requireDirectory(
@@ -111,6 +113,19 @@ enum ServeCommand {
     warnings += missingPaths(settings)
     commandLine.settings = settings
     return warnings
+  }
+
+  /// The files of `--env-file` are there, and right. What they hold stays in them.
+  private static func requireEnvironmentFiles(_ settings: ServerSettings) throws(UsageError) {
+    for path in settings.environmentFiles {
+      let bytes: [UInt8]
+      do throws(SystemCallError) {
+        bytes = try SmallFile.whole(path, mostBytes: EnvironmentFile.mostBytes)
+      } catch {
+        throw EnvironmentFile.unreadable(path, error.reason)
+      }
+      _ = try EnvironmentFile(parsing: bytes, path: path)
+    }
   }
 
   /// What does not have to exist, but probably should.
