@@ -92,6 +92,8 @@ public struct ServerSettings: Equatable, Sendable {
   /// Handler threads that a worker may have where there cannot be more workers (`event` under
   /// `loadline`); else as ``threadsMin``.
   public var threadsMax = 16
+  /// Whole requests that wait in one queue at most.
+  public var queueLimit = 10_000
   /// Connections each worker holds at most.
   public var maxConnections = 10_000
   /// Requests after which a worker is replaced; 0: never.
@@ -147,6 +149,8 @@ public struct ServerSettings: Equatable, Sendable {
   public var timeoutMs: Int64 = 60_000
   /// A request that has waited so long for a handler is turned away with 503; 0: it waits on.
   public var queueTimeoutMs: Int64 = 30_000
+  /// How long a request may wait in a front behind which no worker is; 0: ``queueTimeoutMs``.
+  public var connectTimeoutMs: Int64 = 15_000
   /// How long requests in hand may take when the server stops or restarts.
   public var gracefulTimeoutMs: Int64 = 30_000
   /// A group that nobody asked for so long sleeps without workers; 0: never.

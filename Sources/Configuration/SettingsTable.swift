@@ -1,7 +1,7 @@
 // SettingsTable: the one table of settings. Pure.
 //
 // To add a setting: a field of ServerSettings, a row here (processes: SettingsTable+Processes,
-// how they are started: +Launch), and
+// how they are started: +Launch, what waits: +Queue), and
 // `plimsoll serve --print-settings-reference > docs/reference/settings.md`. Options are called as
 // in gunicorn where they mean the same.
 
@@ -9,7 +9,8 @@
 public enum SettingsTable {
   /// Every row.
   public static let all: [SettingDefinition] =
-    application + addresses + processes + apache + limits + times + operation + launch + logs
+    application + addresses + processes + apache + limits + times + operation + launch + queue
+    + logs
 
   /// The positional argument of `plimsoll serve`: encoded and printed like a setting, but no
   /// option.
