@@ -140,6 +140,13 @@ public struct ServerSettings: Equatable, Sendable {
   public var limitRequestBody: Int64 = 1_073_741_824
   /// Bytes of a request body that are kept in memory; more goes to an unlinked temporary file.
   public var bodyMemoryBytes = 131_072
+  /// Bytes of the head of a response at most.
+  public var responseHeadBytes = 65_536
+  /// Bytes of a response that a front holds in memory for a slow client; more goes to an unlinked
+  /// temporary file.
+  public var responseBufferBytes = 262_144
+  /// Bytes that such a file holds at most; 0: there is none.
+  public var responseSpoolBytes: Int64 = 67_108_864
   /// Where temporary files are made.
   public var temporaryDirectory = "/tmp"
 

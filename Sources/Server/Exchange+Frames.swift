@@ -1,5 +1,6 @@
 // Exchange+Frames: a response that goes to a front instead of a client. Assembly.
 internal import Bytes
+internal import Configuration
 internal import Frames
 internal import HTTP1
 internal import Platform
@@ -18,6 +19,9 @@ extension Exchange {
   func leaveRoomForFrame() {
     for _ in 0..<Self.frameBytes { writer.append(0) }
   }
+
+  /// Where the status line begins in ``writer``.
+  var headStart: Int { isLane ? Self.frameBytes : 0 }
 
   /// Completes the head: what the application said, behind what the front needs to know. Framing
   /// and the server's own fields are added there.
@@ -60,7 +64,8 @@ extension Exchange {
       with: UnsafeRawBufferPointer(start: owner.output, count: responseHeadCount))
     unsafe rest.beginStream(
       framing: framing, promised: framing == .length ? declaredLength : -1,
-      directory: server.uploadLimits.directory)
+      directory: server.uploadLimits.directory, memoryBytes: server.settings.responseBufferBytes,
+      spoolBytes: server.settings.responseSpoolBytes)
     tail = rest
     isOver = true
   }

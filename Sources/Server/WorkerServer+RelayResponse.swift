@@ -1,6 +1,7 @@
 // WorkerServer+RelayResponse: in a front: responses of workers to their clients. Assembly.
 internal import AccessLog
 internal import Bytes
+internal import Configuration
 internal import Control
 internal import Frames
 internal import HTTP1
@@ -109,7 +110,7 @@ extension WorkerServer {
         return abortResponse(lane, relay, thread)
       case (.head, .awaitingHead), (.head, .discarding):
         let total = FrameHeader.byteCount + header.length
-        guard total <= HandlerThread.responseHeadCapacity else {
+        guard total <= settings.responseHeadBytes + HandlerThread.headOverhead else {
           return refuseLane(lane, relay, thread)
         }
         guard seen.count >= total else {
