@@ -1,6 +1,5 @@
 // Exchange+Frames: a response that goes to a front instead of a client. Assembly.
 internal import Bytes
-internal import Configuration
 internal import Frames
 internal import HTTP1
 internal import Platform
@@ -57,15 +56,15 @@ extension Exchange {
 
   /// Completes the head of a response whose body comes part by part; everything is sent from its
   /// tail.
-  func beginStream() {
+  func beginStream(_ group: RelayGroup) {
     completeHead(length: -1)
     let rest = ResponseTail(keepsAlive: keepsAlive)
     unsafe rest.begin(
       with: UnsafeRawBufferPointer(start: owner.output, count: responseHeadCount))
     unsafe rest.beginStream(
       framing: framing, promised: framing == .length ? declaredLength : -1,
-      directory: server.uploadLimits.directory, memoryBytes: server.settings.responseBufferBytes,
-      spoolBytes: server.settings.responseSpoolBytes)
+      directory: server.uploadLimits.directory, memoryBytes: group.responseBufferBytes,
+      spoolBytes: group.responseSpoolBytes)
     tail = rest
     isOver = true
   }

@@ -1,6 +1,5 @@
 // HandlerThread: what one thread of a worker owns: buffers, parser, exchange. Assembly.
 internal import Bytes
-internal import Configuration
 internal import HTTP1
 internal import Platform
 internal import Scoreboard
@@ -47,7 +46,7 @@ internal import Scoreboard
     unsafe frameFields = .allocate(capacity: server.slot.lanes > 0 ? limits.fieldCount : 0)
     self.index = index
     self.isMonitor = isMonitor
-    let headBytes = server.settings.responseHeadBytes + Self.headOverhead
+    let headBytes = server.mostResponseHeadBytes + Self.headOverhead
     // A front keeps what has come of a response's head there.
     let readBytes = server.relay == nil ? Self.readCapacity : max(Self.readCapacity, headBytes)
     inputCapacity = readBytes + Self.spareCapacity

@@ -19,6 +19,11 @@ internal import Scoreboard
   var leavers = 0
   /// Since when there has been no worker, CLOCK_MONOTONIC in ms; .max while there is one.
   var emptySinceMs = Int64.max
+  /// Bytes of the head of a response at most.
+  let responseHeadBytes: Int
+  /// Bytes of a response that are held in memory for a slow client, and in a file.
+  let responseBufferBytes: Int
+  let responseSpoolBytes: Int64
   /// How long a request waits while there is none; 0: as long as for a worker that is busy.
   private let connectTimeoutMs: Int64
   /// How many workers are used side by side before work is gathered on few: one for each core.
@@ -30,6 +35,9 @@ internal import Scoreboard
     slot = group.scoreboard[group.slot]
     queue = IndexQueue(capacity: connections)
     queueLimit = QueueLimit(group.settings)
+    responseHeadBytes = group.settings.responseHeadBytes
+    responseBufferBytes = group.settings.responseBufferBytes
+    responseSpoolBytes = group.settings.responseSpoolBytes
     connectTimeoutMs = group.settings.connectTimeoutMs
     spread = max(1, cores)
   }

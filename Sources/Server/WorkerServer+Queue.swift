@@ -111,9 +111,9 @@ extension WorkerServer {
     guard let relay else {
       guard !queueLimit.hasRoom(waiting: slot.waiting) else { return false }
       lock.take()
-      let oldest = ready.oldest
+      let longestMs = waitedMs(ready.oldest)
       lock.give()
-      shed(index, thread, .queueFull, waitedMs: waitedMs(oldest))
+      shed(index, thread, .queueFull, waitedMs: longestMs)
       return true
     }
     let group = relay.groups[routes.route(thread.exchange.route).group]

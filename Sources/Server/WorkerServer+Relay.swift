@@ -1,7 +1,6 @@
 // WorkerServer+Relay: in a front: workers that come and go, and requests to them. Assembly.
 internal import AccessLog
 internal import Bytes
-internal import Configuration
 internal import Control
 internal import Frames
 internal import HTTP1

@@ -1,7 +1,6 @@
 // WorkerServer+RelayResponse: in a front: responses of workers to their clients. Assembly.
 internal import AccessLog
 internal import Bytes
-internal import Configuration
 internal import Control
 internal import Frames
 internal import HTTP1
@@ -110,7 +109,7 @@ extension WorkerServer {
         return abortResponse(lane, relay, thread)
       case (.head, .awaitingHead), (.head, .discarding):
         let total = FrameHeader.byteCount + header.length
-        guard total <= settings.responseHeadBytes + HandlerThread.headOverhead else {
+        guard total <= lane.worker.group.responseHeadBytes + HandlerThread.headOverhead else {
           return refuseLane(lane, relay, thread)
         }
         guard seen.count >= total else {
@@ -172,7 +171,7 @@ extension WorkerServer {
     }
     openAnswer(carried, thread)
     unsafe exchange.beginHead(relaying: response, head)
-    exchange.beginStream()
+    exchange.beginStream(lane.worker.group)
     exchange.tail?.isCounted = true
     lane.state = .streaming
     let connection = unsafe table[carried.index]
