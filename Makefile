@@ -8,6 +8,8 @@ ARGS ?=
 VERSIONS ?= 3.11 3.12 3.13
 
 SITE := $(CURDIR)/examples/django-site
+# The example may run as root where root builds: its files belong to whoever does.
+AS_ROOT = $(if $(filter 0,$(shell id -u)),--user root)
 
 .DEFAULT_GOAL := help
 .PHONY: help serve build stage test bench bench-memory format lint clean setup-build setup-site setup-test \
@@ -19,7 +21,7 @@ help: ## what can be made
 
 serve: setup-site stage ## serve the example Django site on 127.0.0.1:8000 (BIND=, ARGS=)
 	@exec stage/bin/plimsoll serve mysite.wsgi --chdir '$(SITE)' --static '/static=$(SITE)/static' \
-		--python '$(CURDIR)/.venv/bin/python' --bind '$(BIND)' $(ARGS)
+		--python '$(CURDIR)/.venv/bin/python' --bind '$(BIND)' $(AS_ROOT) $(ARGS)
 
 # The Swift runtime is linked in: the server and the extension must not load Foundation or Dispatch,
 # and run on machines without Swift.

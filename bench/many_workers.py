@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 import report
-from servers import ROOT, CannotStart, Contender, Place, Running, free_port
+from servers import ROOT, SERVE, CannotStart, Contender, Place, Running, free_port
 
 SITE = ROOT / "examples" / "django-site"
 PLIMSOLL = ROOT / "stage" / "bin" / "plimsoll"
@@ -39,7 +39,7 @@ class Site:
         if not program.exists():
             raise CannotStart(f"{program.parent.parent.name} does not exist")
         self.contender = Contender("Plimsoll", lambda place: [
-            *before, str(PLIMSOLL), "serve", "mysite.wsgi", "--chdir", str(SITE),
+            *before, *SERVE, "mysite.wsgi", "--chdir", str(SITE),
             "--python", str(program),
             "--mpm", "prefork", "--warm", VIEW, "--bind", f"127.0.0.1:{place.port}", *options], "")
 

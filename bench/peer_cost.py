@@ -23,7 +23,8 @@ from pathlib import Path
 import processes
 import report
 from servers import (
-    APACHE_MODULES, HELLO, PYTHON, ROOT, CannotStart, Contender, Place, Running, free_port, version,
+    APACHE_MODULES, HELLO, PYTHON, ROOT, SERVE, CannotStart, Contender, Place, Running, free_port,
+    version,
 )
 
 SITE = ROOT / "examples" / "django-site"
@@ -66,7 +67,7 @@ def _plimsoll(python):
         if not program.exists():
             raise CannotStart(f"{program.parent.parent.name} does not exist")
         return [
-            str(ROOT / "stage" / "bin" / "plimsoll"), "serve", "worker_app",
+            *SERVE, "worker_app",
             "--chdir", str(place.directory / "app"), "--python", str(program),
             "--mpm", "prefork", "--workers", str(workers), "--warm", path,
             "--keep-alive", "60", "--max-keep-alive-requests", "0",

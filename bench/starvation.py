@@ -16,7 +16,7 @@ import threading
 import time
 from pathlib import Path
 
-from servers import PYTHON, ROOT, CannotStart, Contender, Place, Running, free_port
+from servers import PYTHON, ROOT, SERVE, CannotStart, Contender, Place, Running, free_port
 
 SITE = ROOT / "examples" / "load-spike"
 SHAPES = [
@@ -86,7 +86,7 @@ def command(policy, mpm, workers, threads):
 
     def build(place):
         return [
-            str(ROOT / "stage" / "bin" / "plimsoll"), "serve", "app:application",
+            *SERVE, "app:application",
             "--chdir", str(SITE), "--python", str(PYTHON), "--bind", f"127.0.0.1:{place.port}",
             "--policy", policy, "--mpm", mpm, *number, "--threads", str(threads),
             "--max-keep-alive-requests", "100",

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import processes
-from servers import HELLO, ROOT, CannotStart, Contender, Place, Running, free_port
+from servers import HELLO, ROOT, SERVE, CannotStart, Contender, Place, Running, free_port
 
 SITE = ROOT / "examples" / "django-site"
 REQUESTS = 200
@@ -106,7 +106,7 @@ def _sum(view, version, options, measures, workers, requests):
              for word in (["--warm", path] if option == "--warm" else [option])]
     contender = Contender(
         "Plimsoll", lambda place: [
-            str(ROOT / "stage" / "bin" / "plimsoll"), "serve", application,
+            *SERVE, application,
             "--chdir", str(directory), "--python", str(python), "--mpm", "prefork",
             "--workers", str(workers), "--keep-alive", "60", "--refork-after", "0",
             "--bind", f"127.0.0.1:{place.port}", *words], "",

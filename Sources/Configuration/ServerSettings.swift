@@ -33,6 +33,12 @@ public struct ServerSettings: Equatable, Sendable {
   public var pythonPath: [String] = []
   /// Variables of the processes that run Python, each `NAME=VALUE`.
   public var environment: [String] = []
+  /// Files of such variables, absolute.
+  public var environmentFiles: [String] = []
+  /// LANG of these processes; empty: unchanged.
+  public var language = ""
+  /// LC_ALL of these processes; empty: unchanged.
+  public var locale = ""
   /// Absolute path of the interpreter.
   public var python = ""
   /// Whether the application is imported once and the workers are forked from it.
@@ -86,6 +92,8 @@ public struct ServerSettings: Equatable, Sendable {
   /// Handler threads that a worker may have where there cannot be more workers (`event` under
   /// `loadline`); else as ``threadsMin``.
   public var threadsMax = 16
+  /// Whole requests that wait in one queue at most.
+  public var queueLimit = 10_000
   /// Connections each worker holds at most.
   public var maxConnections = 10_000
   /// Requests after which a worker is replaced; 0: never.
@@ -132,6 +140,13 @@ public struct ServerSettings: Equatable, Sendable {
   public var limitRequestBody: Int64 = 1_073_741_824
   /// Bytes of a request body that are kept in memory; more goes to an unlinked temporary file.
   public var bodyMemoryBytes = 131_072
+  /// Bytes of the head of a response at most.
+  public var responseHeadBytes = 65_536
+  /// Bytes of a response that a front holds in memory for a slow client; more goes to an unlinked
+  /// temporary file.
+  public var responseBufferBytes = 262_144
+  /// Bytes that such a file holds at most; 0: there is none.
+  public var responseSpoolBytes: Int64 = 67_108_864
   /// Where temporary files are made.
   public var temporaryDirectory = "/tmp"
 
@@ -141,6 +156,8 @@ public struct ServerSettings: Equatable, Sendable {
   public var timeoutMs: Int64 = 60_000
   /// A request that has waited so long for a handler is turned away with 503; 0: it waits on.
   public var queueTimeoutMs: Int64 = 30_000
+  /// How long a request may wait in a front behind which no worker is; 0: ``queueTimeoutMs``.
+  public var connectTimeoutMs: Int64 = 15_000
   /// How long requests in hand may take when the server stops or restarts.
   public var gracefulTimeoutMs: Int64 = 30_000
   /// A group that nobody asked for so long sleeps without workers; 0: never.
@@ -180,6 +197,8 @@ public struct ServerSettings: Equatable, Sendable {
   public var user = ""
   /// Group of the workers, name or number; empty: the user's, or unchanged.
   public var group = ""
+  /// Nice value of the processes that run Python, -20 to 19; nil: unchanged.
+  public var cpuPriority: Int?
   /// File mode creation mask; -1: unchanged.
   public var umask: Int32 = -1
   /// File that holds the supervisor's process number; empty: none.

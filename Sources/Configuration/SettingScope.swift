@@ -14,11 +14,15 @@ extension SettingDefinition {
 
   private static let ofGroups: Set<String> = [
     // What is served, and in which surroundings.
-    "process-group", "application", "mount", "chdir", "python", "pythonpath", "env", "preload",
+    "process-group", "application", "mount", "chdir", "python", "pythonpath", "env", "env-file",
+    "lang", "locale", "cpu-priority", "preload",
     "warm", "immortal", "gather-code", "merge-pages", "refork-after", "reload",
     "reload-extra-file", "script-reloading", "user", "group", "umask", "name",
     // How many, and for how long.
     "workers", "threads", "max-requests", "max-requests-jitter", "timeout", "queue-timeout",
     "graceful-timeout", "startup-timeout", "inactivity-timeout",
+    // What waits for them.
+    "queue-limit", "connect-timeout", "header-buffer-size", "response-buffer-size",
+    "response-spool-size",
   ]
 }

@@ -1,6 +1,7 @@
 // SettingsTable: the one table of settings. Pure.
 //
-// To add a setting: a field of ServerSettings, a row here (processes: SettingsTable+Processes), and
+// To add a setting: a field of ServerSettings, a row here (processes: SettingsTable+Processes,
+// how they are started: +Launch, what waits: +Queue), and
 // `plimsoll serve --print-settings-reference > docs/reference/settings.md`. Options are called as
 // in gunicorn where they mean the same.
 
@@ -8,7 +9,8 @@
 public enum SettingsTable {
   /// Every row.
   public static let all: [SettingDefinition] =
-    application + addresses + processes + apache + limits + times + operation + logs
+    application + addresses + processes + apache + limits + times + operation + launch + queue
+    + logs
 
   /// The positional argument of `plimsoll serve`: encoded and printed like a setting, but no
   /// option.
@@ -267,8 +269,11 @@ public enum SettingsTable {
       defaultNote: "none", reason: "systemd and terminals need none."),
     SettingDefinition(
       "user", short: "u", directive: "User", .text(\.user), "USER", in: .operation,
-      help: "User of the processes that run Python, by name or number.",
-      defaultNote: "unchanged", reason: "Only root can change it."),
+      help: "User of the processes that run Python, by name or number. Root has to give one, "
+        + "even where that is root.",
+      defaultNote: "unchanged",
+      reason: "Only root can change it. Who finds a hole in an application that is root has the "
+        + "machine."),
     SettingDefinition(
       "group", short: "g", directive: "Group", .text(\.group), "GROUP", in: .operation,
       help: "Group of the processes that run Python, by name or number.",

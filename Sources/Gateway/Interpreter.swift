@@ -39,6 +39,16 @@ public enum Interpreter {
     PyErr_Clear()
   }
 
+  /// The encoding of file names and of what programs are given, such as `utf-8`; nil where Python
+  /// does not tell.
+  public static func fileSystemEncoding(_ gil: borrowing GIL) -> String? {
+    defer { PyErr_Clear() }
+    guard let function = Python.attribute("getfilesystemencoding", ofModule: "sys", gil),
+      let name = function.call(gil)
+    else { return nil }
+    return name.text(gil)
+  }
+
   /// Collects garbage, whether or not collections are turned off.
   public static func collectGarbage(_ gil: borrowing GIL) { PyGC_Collect() }
 

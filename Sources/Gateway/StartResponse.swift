@@ -246,7 +246,10 @@ enum StartResponse {
     default: break
     }
     guard unsafe exchange.addField(name: name, value: value) else {
-      return unsafe refuse(nameObject, "makes the response head larger than 64 KiB")
+      return unsafe refuse(
+        nameObject,
+        "makes the response head larger than \(exchange.mostHeadBytes) bytes; send fewer or "
+          + "shorter headers (cookies are often the long ones), or raise --header-buffer-size")
     }
     return true
   }

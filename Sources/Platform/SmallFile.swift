@@ -24,6 +24,21 @@ public enum SmallFile {
     return bytes(of: descriptor.number, mostBytes: mostBytes)
   }
 
+  /// The file's bytes, all of them. Does not wait where it is a pipe.
+  ///
+  /// - Throws: EFBIG where there are more than `mostBytes`; EISDIR for a directory; what open(2)
+  ///   and read(2) say.
+  public static func whole(_ path: String, mostBytes: Int) throws(SystemCallError) -> [UInt8] {
+    let number = unsafe clinux_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0)
+    guard number >= 0 else { throw SystemCallError("open") }
+    let descriptor = FileDescriptor(owning: number)
+    guard let bytes = bytes(of: descriptor.number, mostBytes: mostBytes + 1) else {
+      throw SystemCallError("read")
+    }
+    guard bytes.count <= mostBytes else { throw SystemCallError("read", code: EFBIG) }
+    return bytes
+  }
+
   /// The bytes of an open file from its current position on.
   public static func bytes(of descriptor: Int32, mostBytes: Int) -> [UInt8]? {
     var all: [UInt8] = []

@@ -38,6 +38,7 @@ enum MoldProcess {
     let control = ControlChannel(owning: arguments.control)
     control.send(.loading(python: Interpreter.version))
     Interpreter.enableFaultHandler(fd: 2, gil)
+    warnOfEncoding(gil)
     let application = context.settings.preload ? load(context.settings, control, gil) : nil
     if context.settings.mergePages { MoldPreparation.mergePages() }
     var mold = Mold(context: context, application: application, watch: watch(context, gil))
@@ -45,6 +46,16 @@ enum MoldProcess {
     mold.serve(control, gil)
     _ = consume control
     Process.exitAtOnce(0)
+  }
+
+  /// Python takes UTF-8 where no locale is chosen, but not where one with another encoding is.
+  private static func warnOfEncoding(_ gil: borrowing GIL) {
+    guard let encoding = Interpreter.fileSystemEncoding(gil), encoding != "utf-8" else { return }
+    ErrorLog.write(
+      .warn,
+      "Python reads and writes file names as \(encoding), because of the locale of its "
+        + "environment, so that files with other names cannot be opened; give --locale C.UTF-8, or "
+        + "a locale whose name ends with .UTF-8")
   }
 
   private static func prepare(_ arguments: MoldArguments) throws -> Context {

@@ -58,8 +58,10 @@ public enum MetricsText {
     writer.sample([group], count: status.totals.requests)
     writer.begin(
       "plimsoll_shed_requests_total", .counter,
-      "Requests among them that were answered with 503, as they had waited too long.")
-    writer.sample([group], count: status.shed)
+      "Requests among them that were answered with 503 instead of being handled, by reason.")
+    for reason in ShedReason.allCases {
+      writer.sample([group, ("reason", reason.label)], count: status.shedReasons[reason])
+    }
     writer.begin(
       "plimsoll_response_bytes_total", .counter, "Bytes of the responses, heads included.")
     writer.sample([group], count: status.totals.bytes)

@@ -30,8 +30,10 @@ public struct ServerStatus: Equatable, Sendable {
   public var load: LoadAverage?
   /// Requests, bytes and time of all workers that are and were.
   public var totals = Totals()
-  /// Requests among them that were turned away, because they had waited too long for a handler.
+  /// Requests among them that were turned away with 503.
   public var shed: Int64 = 0
+  /// The same by reason.
+  public var shedReasons = ShedCounts()
   /// Workers that were ever started, and those that ended otherwise than they should.
   public var forks: Int64 = 0
   /// See ``forks``.
@@ -185,7 +187,7 @@ public struct ServerStatus: Equatable, Sendable {
     public var connections = Connections()
     /// Requests that it answered itself, such as those for files.
     public var totals = Totals()
-    /// Requests among them that were turned away, because they had waited too long for a worker.
+    /// Requests among them that were turned away with 503.
     public var shed: Int64 = 0
 
     /// A front of which nothing is known.
@@ -217,7 +219,7 @@ public struct ServerStatus: Equatable, Sendable {
     public var connections = Connections()
     /// Requests, bytes and time of all its handlers.
     public var totals = Totals()
-    /// Requests among them that were turned away, because they had waited too long for a handler.
+    /// Requests among them that were turned away with 503.
     public var shed: Int64 = 0
     /// One for each handler thread.
     public var handlers: [Handler] = []

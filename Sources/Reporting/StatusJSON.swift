@@ -95,6 +95,7 @@ public enum StatusJSON {
         "bytes_per_request": \(NumberText.json(status.bytesPerRequest)),
         "ms_per_request": \(NumberText.json(status.msPerRequest)),
         "shed": \(status.shed),
+        "shed_reasons": \(text(status.shedReasons)),
         "forks": \(status.forks),
         "deaths": \(status.deaths),
         "deaths_by_cause": \(text(status.deathCounts)),
@@ -112,6 +113,11 @@ public enum StatusJSON {
       """)
     append(status.connections, &writer)
     writer.append(",\n")
+  }
+
+  private static func text(_ shed: ShedCounts) -> String {
+    let reasons = ShedReason.allCases.map { "\"\($0.label)\": \(shed[$0])" }
+    return "{\(reasons.joined(separator: ", "))}"
   }
 
   private static func text(_ deaths: DeathCounts) -> String {

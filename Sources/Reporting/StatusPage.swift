@@ -99,7 +99,7 @@ public enum StatusPage {
       "Requests", NumberText.grouped(totals.requests),
       [
         status.requestsPerSecond.map { "\(NumberText.rate($0)) per second" },
-        status.shed > 0 ? "\(NumberText.grouped(status.shed)) waited too long: 503" : nil,
+        status.shed > 0 ? "503 for \(status.shedReasons.sentence)" : nil,
       ].compactMap { $0 }.joined(separator: ", "))
     fact(
       "Sent", NumberText.bytes(Double(totals.bytes)),

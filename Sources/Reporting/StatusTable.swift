@@ -53,7 +53,7 @@ public enum StatusTable {
     lines.append("  done       \(done)")
     if status.shed > 0 {
       let shed = NumberText.grouped(status.shed)
-      lines.append("  shed       \(shed) requests, which had waited too long, with 503")
+      lines.append("  shed       \(shed) requests with 503: \(status.shedReasons.sentence)")
     }
     var now = "\(status.workers.count) workers, handlers \(status.busyHandlers) busy, "
     now += "\(status.idleHandlers) idle"

@@ -48,7 +48,7 @@ extension Scoreboard {
     var durationUs = facts.durationUs
     status.totals = ServerStatus.Totals(requests: facts.requests, bytes: facts.bytes)
     status.cpuMs = facts.cpuMs
-    status.shed = facts.shed
+    status.shedReasons = facts.shed
     for index in 0..<slots {
       let slot = self[index]
       let worker = slot.worker(number: index, nowMs: nowMs)
@@ -62,12 +62,13 @@ extension Scoreboard {
         status.serviceTimes.add(slot.serviceCount(index), to: index)
       }
       status.cpuMs &+= worker.worker.cpuMs
-      status.shed &+= worker.worker.shed
+      status.shedReasons += slot.shed
       status.totals.requests &+= worker.worker.totals.requests
       status.totals.bytes &+= worker.worker.totals.bytes
       durationUs &+= worker.durationUs
     }
     status.totals.durationMs = durationUs / 1000
+    status.shed = status.shedReasons.total
     return status
   }
 
@@ -116,7 +117,7 @@ extension WorkerSlot {
     worker.cpuMs = cpuMs
     worker.memoryBytes = memoryBytes
     worker.growthBytes = growthBytes
-    worker.shed = shed
+    worker.shed = shed.total
     worker.connections.total = connections
     worker.connections.keepAlive = keepAliveConnections
     worker.connections.reading = readingConnections

@@ -15,7 +15,6 @@ extension ServerFacts {
     static let cpuMs = 3
     static let forks = 4
     static let deaths = 5
-    static let shed = 6
   }
 
   private enum Counter {
@@ -45,7 +44,8 @@ extension ServerFacts {
     counters[Counter.sequence] = number &+ 1
     atomicMemoryFence(ordering: .releasing)
     gone.add(slot.cpuMs, to: Gone.cpuMs)
-    gone.add(slot.shed, to: Gone.shed)
+    let shed = slot.shed
+    for reason in ShedReason.allCases { line(Self.shedLine).add(shed[reason], to: reason.rawValue) }
     let done = slot.done
     gone.add(done.requests, to: Gone.requests)
     gone.add(done.bytes, to: Gone.bytes)
@@ -104,7 +104,11 @@ extension ServerFacts {
   }
 
   /// Requests that workers turned away which are gone.
-  public var shed: Int64 { gone[Gone.shed] }
+  public var shed: ShedCounts {
+    var counts = ShedCounts()
+    for reason in ShedReason.allCases { counts[reason] = line(Self.shedLine)[reason.rawValue] }
+    return counts
+  }
   /// Requests that workers answered which are gone.
   var requests: Int64 { gone[Gone.requests] }
   /// Bytes of their responses.

@@ -4,7 +4,9 @@ internal import Reporting
 /// The lines of a scoreboard that are about no worker in particular. Written by the supervisor.
 @safe public struct ServerFacts {
   /// Lines of numbers.
-  private static let numberLines = serviceLine + WorkerSlot.serviceLines
+  private static let numberLines = shedLine + 1
+  /// The line of ServerFacts+Gone's requests that were turned away, behind its service times.
+  static let shedLine = serviceLine + WorkerSlot.serviceLines
   /// The first line of ServerFacts+Gone's service times, behind those of its deaths.
   static let serviceLine = deathLine + ServerProcess.allCases.count
   /// The first line of its deaths: one for each kind of process.

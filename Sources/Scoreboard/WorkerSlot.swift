@@ -1,12 +1,13 @@
 // WorkerSlot: one worker's part of the shared memory that the supervisor reads. Edge.
 internal import ProcessPolicy
-internal import Reporting
+public import Reporting
 
 /// A worker's view of its own slot. One writer for each line, any reader; never a lock.
 ///
 ///     line 0         written by the supervisor: generation, phase, memory
 ///     line 1, 2      written by the worker: what it is, its connections
 ///     line 3, 4      added to by its threads: how many requests took how long
+///     line 5         written by its threads, one at a time: requests that were turned away
 ///     4 lines each   written by handler threads: ``HandlerLine``, one more than there are handlers
 ///     2 lines each   for eight lanes: which request the worker began on each, and on which the
 ///     front
@@ -17,10 +18,13 @@ internal import Reporting
 /// them and clears the slot for the next one.
 @safe public struct WorkerSlot {
   /// Lines before those of the handlers.
-  static let headerLines = serviceLine + serviceLines
+  static let headerLines = shedLine + 1
   /// The first line of the service times, and how many they take.
   private static let serviceLine = 3
   static let serviceLines = (ServiceTimes.classes + SharedLine.fields - 1) / SharedLine.fields
+  /// The line of the requests that were turned away: how many for each reason, and behind these
+  /// how long the last of each had waited.
+  private static let shedLine = serviceLine + serviceLines
 
   /// Where the worker is in its life, as the supervisor says.
   public enum Phase: Int64, Sendable {
@@ -67,12 +71,6 @@ internal import Reporting
   private enum Birth {
     static let forkUs = 4
     static let readyUs = 5
-  }
-
-  /// In the line of the census as well, which is full with these.
-  private enum Shed {
-    static let count = 6
-    static let waitedMs = 7
   }
 
   private let base: UnsafeMutableRawPointer
@@ -207,9 +205,10 @@ internal import Reporting
 
   /// Counts a request that was turned away after it had waited for `waitedMs` milliseconds. One
   /// thread at a time. Allocates: never.
-  public func countShed(waitedMs: Int64) {
-    header(2)[Shed.waitedMs] = waitedMs
-    header(2).add(1, to: Shed.count)
+  public func countShed(_ reason: ShedReason, waitedMs: Int64) {
+    let line = header(Self.shedLine)
+    line[ShedReason.allCases.count + reason.rawValue] = waitedMs
+    line.add(1, to: reason.rawValue)
   }
 
   /// Counts a request that took `us` microseconds. Any thread of the worker. Allocates: never.
@@ -287,10 +286,16 @@ internal import Reporting
   /// Connections that linger before they are closed.
   public var closingConnections: Int { count(2, Census.closing) }
 
-  /// Requests that were turned away because they had waited too long for a handler.
-  public var shed: Int64 { header(2)[Shed.count] }
-  /// How long the last of them had waited, in milliseconds.
-  public var shedWaitedMs: Int64 { header(2)[Shed.waitedMs] }
+  /// Requests that were turned away.
+  public var shed: ShedCounts {
+    var counts = ShedCounts()
+    for reason in ShedReason.allCases { counts[reason] = header(Self.shedLine)[reason.rawValue] }
+    return counts
+  }
+  /// How long the last of them had waited that was turned away for that reason, in milliseconds.
+  public func shedWaitedMs(_ reason: ShedReason) -> Int64 {
+    header(Self.shedLine)[ShedReason.allCases.count + reason.rawValue]
+  }
 
   /// Requests that were answered.
   public var requestsServed: Int64 { done.requests }
@@ -303,7 +308,7 @@ internal import Reporting
   /// Forgets everything that ``ServerFacts/inherit(from:)`` adds up: the worker is gone.
   func forgetDone() {
     header(1)[Header.cpuMs] = 0
-    header(2)[Shed.count] = 0
+    header(Self.shedLine).clear()
     for index in 0..<Self.serviceLines { header(Self.serviceLine + index).clear() }
     for index in 0...threads { line(index).forgetDone() }
   }

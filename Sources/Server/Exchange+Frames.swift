@@ -19,6 +19,9 @@ extension Exchange {
     for _ in 0..<Self.frameBytes { writer.append(0) }
   }
 
+  /// Where the status line begins in ``writer``.
+  var headStart: Int { isLane ? Self.frameBytes : 0 }
+
   /// Completes the head: what the application said, behind what the front needs to know. Framing
   /// and the server's own fields are added there.
   func completeFrame(length: Int64) {
@@ -53,14 +56,15 @@ extension Exchange {
 
   /// Completes the head of a response whose body comes part by part; everything is sent from its
   /// tail.
-  func beginStream() {
+  func beginStream(_ group: RelayGroup) {
     completeHead(length: -1)
     let rest = ResponseTail(keepsAlive: keepsAlive)
     unsafe rest.begin(
       with: UnsafeRawBufferPointer(start: owner.output, count: responseHeadCount))
     unsafe rest.beginStream(
       framing: framing, promised: framing == .length ? declaredLength : -1,
-      directory: server.uploadLimits.directory)
+      directory: server.uploadLimits.directory, memoryBytes: group.responseBufferBytes,
+      spoolBytes: group.responseSpoolBytes)
     tail = rest
     isOver = true
   }

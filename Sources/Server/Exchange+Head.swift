@@ -1,5 +1,6 @@
 // Exchange+Head: the response head: what the application says and what the server adds. Assembly.
 internal import Bytes
+internal import Configuration
 internal import HTTP1
 internal import Platform
 
@@ -24,18 +25,22 @@ extension Exchange {
     writer.append("\r\n")
   }
 
+  /// Bytes of status line and fields that the application may make (`--header-buffer-size`).
+  public var mostHeadBytes: Int { server.settings.responseHeadBytes }
+
   /// Adds one field. The caller has checked the syntax of both and refused hop-by-hop fields.
   ///
   /// Content-Length is taken over and enforced; Date and Server are used instead of the server's
   /// own.
-  /// - Returns: false where the head grows over its bound (64 KiB), or Content-Length is repeated
-  ///   or no number.
+  /// - Returns: false where the head grows over ``mostHeadBytes``, or Content-Length is repeated or
+  ///   no number.
   public func addField(
     name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>
   ) -> Bool {
-    // What the server adds by itself (status, date, framing) fits into the last 512 bytes.
-    guard name.count + value.count + 4 + 512 <= HandlerThread.responseHeadCapacity - writer.count
-    else { return false }
+    // What the server adds by itself (date, framing) has room besides.
+    guard name.count + value.count + 4 <= mostHeadBytes - (writer.count - headStart) else {
+      return false
+    }
     switch name.count {
     case 14 where unsafe ASCII.equalsIgnoringCase(name, "content-length"):
       guard declaredLength < 0, let length = unsafe ASCII.decimal(value) else { return false }

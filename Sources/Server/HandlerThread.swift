@@ -10,8 +10,9 @@ internal import Scoreboard
   static let readCapacity = 65_536
   /// Room behind them, so that an unbuffered body always has a place behind its head.
   private static let spareCapacity = 16_384
-  /// LimitResponseHead: bytes of a response head; a named bound, not a setting.
-  static let responseHeadCapacity = 65_536
+  /// What a response head takes besides what the application said: the server's own fields, or
+  /// what stands before it in a frame.
+  static let headOverhead = 1024
   /// Bodies up to this size are copied behind their head: one run of bytes is cheaper to send.
   static let smallBodyBytes = 8_192
 
@@ -20,9 +21,9 @@ internal import Scoreboard
   /// The monitor polls, reads and sends, but never runs the application.
   let isMonitor: Bool
   let input: UnsafeMutablePointer<UInt8>
-  let inputCapacity = readCapacity + spareCapacity
+  let inputCapacity: Int
   let output: UnsafeMutablePointer<UInt8>
-  let outputCapacity = responseHeadCapacity + smallBodyBytes + 4096
+  let outputCapacity: Int
   var parser: RequestHeadParser
   /// What trusted proxies say of the request whose head the parser has.
   var forwarded = ForwardedChain()
@@ -45,6 +46,11 @@ internal import Scoreboard
     unsafe frameFields = .allocate(capacity: server.slot.lanes > 0 ? limits.fieldCount : 0)
     self.index = index
     self.isMonitor = isMonitor
+    let headBytes = server.mostResponseHeadBytes + Self.headOverhead
+    // A front keeps what has come of a response's head there.
+    let readBytes = server.relay == nil ? Self.readCapacity : max(Self.readCapacity, headBytes)
+    inputCapacity = readBytes + Self.spareCapacity
+    outputCapacity = headBytes + Self.smallBodyBytes + 4096
     unsafe input = .allocate(capacity: inputCapacity)
     unsafe output = .allocate(capacity: outputCapacity)
     unsafe serverLine = .allocate(capacity: 256)

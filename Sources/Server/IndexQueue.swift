@@ -52,6 +52,24 @@
     count += 1
   }
 
+  /// Takes out those that `leaves` holds for, and gives them back, the oldest first. Allocates.
+  mutating func remove(where leaves: (Int32) -> Bool) -> [Int32] {
+    var left: [Int32] = []
+    var kept = 0
+    for position in 0..<count {
+      let index = unsafe place(position).pointee
+      if leaves(index) {
+        left.append(index)
+      } else {
+        unsafe place(kept).pointee = index
+        kept += 1
+      }
+    }
+    count = kept
+    if count == 0 { first = 0 }
+    return left
+  }
+
   /// Takes the oldest, or -1.
   mutating func pop() -> Int32 {
     guard count > 0 else { return -1 }

@@ -1,4 +1,5 @@
-// QueueLimit: how long a request may wait for a handler (`--queue-timeout`). Pure.
+// QueueLimit: how long requests may wait for a handler (`--queue-timeout`), and how many of them
+// (`--queue-limit`). Pure.
 internal import Configuration
 
 /// The age at which a request leaves with 503 instead of being handled.
@@ -9,14 +10,27 @@ struct QueueLimit: Equatable {
   /// The age, in milliseconds; 0: a request waits as long as it takes.
   let timeoutMs: Int64
 
-  init(timeoutMs: Int64) { self.timeoutMs = max(0, timeoutMs) }
+  /// Requests that may wait in one queue, at least 1.
+  let most: Int
 
-  /// What `settings` ask for; Apache's policy has no such limit.
-  init(_ settings: ServerSettings) {
-    self.init(timeoutMs: settings.usesApachePolicy ? 0 : settings.queueTimeoutMs)
+  init(timeoutMs: Int64, most: Int = .max) {
+    self.timeoutMs = max(0, timeoutMs)
+    self.most = max(1, most)
   }
 
-  /// Whether there is a limit at all.
+  /// What `settings` ask for; Apache's policy has no such limits.
+  init(_ settings: ServerSettings) {
+    if settings.usesApachePolicy {
+      self.init(timeoutMs: 0)
+    } else {
+      self.init(timeoutMs: settings.queueTimeoutMs, most: settings.queueLimit)
+    }
+  }
+
+  /// Whether one more may wait where `waiting` do.
+  func hasRoom(waiting: Int) -> Bool { waiting < most }
+
+  /// Whether time is limited at all.
   var isOn: Bool { timeoutMs > 0 }
 
   /// Whether a request that has waited for so long is turned away.

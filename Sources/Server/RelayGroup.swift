@@ -1,4 +1,5 @@
 // RelayGroup: the workers of one process group, and the requests that wait for one. Assembly.
+internal import Configuration
 internal import Platform
 internal import Scoreboard
 
@@ -14,6 +15,17 @@ internal import Scoreboard
   /// Requests that wait for a lane, the oldest first.
   var queue: IndexQueue
   let queueLimit: QueueLimit
+  /// At most so many of them have a client that has left.
+  var leavers = 0
+  /// Since when there has been no worker, CLOCK_MONOTONIC in ms; .max while there is one.
+  var emptySinceMs = Int64.max
+  /// Bytes of the head of a response at most.
+  let responseHeadBytes: Int
+  /// Bytes of a response that are held in memory for a slow client, and in a file.
+  let responseBufferBytes: Int
+  let responseSpoolBytes: Int64
+  /// How long a request waits while there is none; 0: as long as for a worker that is busy.
+  private let connectTimeoutMs: Int64
   /// How many workers are used side by side before work is gathered on few: one for each core.
   private let spread: Int
 
@@ -23,6 +35,10 @@ internal import Scoreboard
     slot = group.scoreboard[group.slot]
     queue = IndexQueue(capacity: connections)
     queueLimit = QueueLimit(group.settings)
+    responseHeadBytes = group.settings.responseHeadBytes
+    responseBufferBytes = group.settings.responseBufferBytes
+    responseSpoolBytes = group.settings.responseSpoolBytes
+    connectTimeoutMs = group.settings.connectTimeoutMs
     spread = max(1, cores)
   }
 
@@ -56,6 +72,13 @@ internal import Scoreboard
       worker.busy -= 1
     }
     if worker.lanes == 0 { workers.removeAll { $0 === worker } }
+  }
+
+  /// When a request that is whole since `wholeMs`, and waits, is turned away; .max: never.
+  func dueMs(wholeMs: Int64) -> Int64 {
+    let due = queueLimit.dueMs(wholeMs: wholeMs)
+    guard connectTimeoutMs > 0, emptySinceMs < .max else { return due }
+    return min(due, max(wholeMs, emptySinceMs) + connectTimeoutMs)
   }
 
   // MARK: who gets the next request

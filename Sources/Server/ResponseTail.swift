@@ -61,28 +61,34 @@ internal import Platform
 
   // MARK: a body that comes part by part
 
-  /// Bytes of it that are held in memory for a slow client; what is over that goes to a file.
-  private static let memoryBytes = 262_144
-  /// Bytes of such a file, after which no more should come.
-  private static let spillBytes: Int64 = 64 << 20
+  /// Bytes of it that are held in memory for a slow client (`--response-buffer-size`); what is over
+  /// that goes to a file.
+  private var memoryBytes = 0
+  /// Bytes of such a file, after which no more should come (`--response-spool-size`).
+  private var spillBytes: Int64 = 0
 
-  /// The body comes part by part; `promised` bytes of it, or -1. What the client leaves behind goes
-  /// to a file in `directory`.
-  func beginStream(framing: Exchange.Framing, promised: Int64, directory: String) {
+  /// The body comes part by part; `promised` bytes of it, or -1. What the client leaves behind is
+  /// held in memory, and then in a file in `directory`; `spoolBytes` 0: in none.
+  func beginStream(
+    framing: Exchange.Framing, promised: Int64, directory: String, memoryBytes: Int,
+    spoolBytes: Int64
+  ) {
     isOpen = true
     self.framing = framing
     self.promised = promised
-    spillDirectory = directory
+    self.memoryBytes = memoryBytes
+    spillBytes = spoolBytes
+    spillDirectory = spoolBytes > 0 ? directory : nil
   }
 
   /// So much waits for the client that no more of the body should come.
   var isFull: Bool {
-    guard let spilled else { return first.count > Self.memoryBytes }
-    return spillDirectory == nil || spilled.fileBytes >= Self.spillBytes
+    guard let spilled else { return first.count > memoryBytes }
+    return spillDirectory == nil || spilled.fileBytes >= spillBytes
   }
 
   /// So little waits for the client that more of the body may come.
-  var isNearlyEmpty: Bool { spilled == nil && first.count < Self.memoryBytes / 2 }
+  var isNearlyEmpty: Bool { spilled == nil && first.count < memoryBytes / 2 }
 
   /// More of the body; copied. What is over the promised length, or not wanted, is cut off.
   func append(body bytes: UnsafeRawBufferPointer) {
@@ -113,7 +119,7 @@ internal import Platform
 
   /// Bytes that go next, behind all that wait.
   private func put(_ bytes: UnsafeBufferPointer<UInt8>) {
-    guard spilled != nil || first.count + bytes.count > Self.memoryBytes,
+    guard spilled != nil || first.count + bytes.count > memoryBytes,
       let directory = spillDirectory
     else { return unsafe keep(bytes) }
     do throws(SystemCallError) {

@@ -12,6 +12,7 @@
 // taken under the lock only.
 internal import HTTP1
 internal import Platform
+internal import Reporting
 internal import Scoreboard
 internal import Synchronization
 
@@ -63,7 +64,7 @@ extension WorkerServer {
     let waitedMs = unsafe nowMs - table[index].pointee.wholeMs
     let holds: Bool
     if queueLimit.isOver(waitedMs: waitedMs) {
-      shed(index, thread, waitedMs: waitedMs)
+      shed(index, thread, .waitedTooLong, waitedMs: waitedMs)
       holds = holdsRole
     } else {
       holds = holdsRole ? runApplication(thread) : runWithoutRole(thread)
@@ -104,6 +105,30 @@ extension WorkerServer {
 
   // MARK: Turning away.
 
+  /// Turns the request in the thread's exchange away where as many wait as may, and says whether it
+  /// did. By the holder of the role, the only one who adds to a queue.
+  func shedWhereFull(_ index: Int32, _ thread: HandlerThread) -> Bool {
+    guard let relay else {
+      guard !queueLimit.hasRoom(waiting: slot.waiting) else { return false }
+      lock.take()
+      let longestMs = waitedMs(ready.oldest)
+      lock.give()
+      shed(index, thread, .queueFull, waitedMs: longestMs)
+      return true
+    }
+    let group = relay.groups[routes.route(thread.exchange.route).group]
+    guard !group.queueLimit.hasRoom(waiting: group.queue.count) else { return false }
+    dropLeavers(group)
+    guard !group.queueLimit.hasRoom(waiting: group.queue.count) else { return false }
+    shed(index, thread, .queueFull, waitedMs: waitedMs(group.queue.oldest), group.slot)
+    return true
+  }
+
+  /// How long a request has waited that waits, in ms; 0 where there is none.
+  private func waitedMs(_ index: Int32) -> Int64 {
+    unsafe index >= 0 ? max(0, nowMs - table[index].pointee.wholeMs) : 0
+  }
+
   /// Turns away the requests in the ready queue that have waited too long, also where no handler
   /// comes back. By the holder of the role.
   func shedOverdue(_ thread: HandlerThread) {
@@ -124,9 +149,11 @@ extension WorkerServer {
   /// Answers the request in the thread's exchange with 503 instead of handling it; its connection
   /// ends.
   ///
+  /// - Parameter waitedMs: how long it waited, or the first one where too many wait.
   /// - Parameter counter: the slot where it is counted; nil: the process's own.
   func shed(
-    _ index: Int32, _ thread: HandlerThread, waitedMs: Int64, _ counter: WorkerSlot? = nil
+    _ index: Int32, _ thread: HandlerThread, _ reason: ShedReason, waitedMs: Int64,
+    _ counter: WorkerSlot? = nil
   ) {
     let exchange: Exchange = thread.exchange
     unsafe table[index].pointee.closesAfterResponse = true
@@ -134,7 +161,7 @@ extension WorkerServer {
     exchange.describe(nowMs: Clock.monotonicMs())
     exchange.endLine(durationUs: 0)
     lock.take()
-    (counter ?? slot).countShed(waitedMs: waitedMs)
+    (counter ?? slot).countShed(reason, waitedMs: waitedMs)
     lock.give()
     // Behind a probe that was too old there may be more.
     if thread.isMonitor && !isListening { nextIdleLookMs = min(nextIdleLookMs, nowMs) }

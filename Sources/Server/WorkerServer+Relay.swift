@@ -5,6 +5,7 @@ internal import Control
 internal import Frames
 internal import HTTP1
 internal import Platform
+internal import Reporting
 internal import Scoreboard
 internal import Synchronization
 
@@ -32,6 +33,7 @@ extension WorkerServer {
         close(lane, relay)
       }
     }
+    noteWorkers(group)
     dispatchQueue(of: group, relay, threads[0])
   }
 
@@ -39,6 +41,18 @@ extension WorkerServer {
   func retireLanes(pid: Int32) {
     guard let relay else { return }
     for lane in relay.retire(pid: pid) { close(lane, relay) }
+    for group in relay.groups { noteWorkers(group) }
+  }
+
+  /// Workers came or went: where none is left, those who wait have less time.
+  func noteWorkers(_ group: RelayGroup) {
+    guard group.workers.isEmpty else {
+      group.emptySinceMs = .max
+      return
+    }
+    guard group.emptySinceMs == .max else { return }
+    group.emptySinceMs = nowMs
+    shedDueMs = min(shedDueMs, nowMs)
   }
 
   // MARK: requests
@@ -55,7 +69,8 @@ extension WorkerServer {
       let wholeMs = unsafe connection.pointee.wholeMs
       group.queue.insert(index) { other in unsafe table[other].pointee.wholeMs > wholeMs }
       group.slot.setWaiting(group.queue.count)
-      shedDueMs = min(shedDueMs, group.queueLimit.dueMs(wholeMs: wholeMs))
+      noteWorkers(group)
+      shedDueMs = min(shedDueMs, group.dueMs(wholeMs: wholeMs))
       if group.workers.isEmpty { control.send(.wanted(group: group.number)) }
       return
     }
@@ -80,6 +95,17 @@ extension WorkerServer {
     group.slot.setWaiting(group.queue.count)
   }
 
+  /// Makes room in the queue: clients that have left would be found only when it is their turn.
+  func dropLeavers(_ group: RelayGroup) {
+    guard group.leavers > 0 else { return }
+    group.leavers = 0
+    for index in group.queue.remove(where: { unsafe table[$0].pointee.isBroken }) {
+      unsafe table[index].pointee.isQueued = false
+      close(index)
+    }
+    group.slot.setWaiting(group.queue.count)
+  }
+
   /// Turns away the requests that have waited too long for a worker.
   func shedOverdue(_ relay: Relay, _ thread: HandlerThread) {
     shedDueMs = .max
@@ -93,7 +119,7 @@ extension WorkerServer {
     while true {
       let oldest = group.queue.oldest
       guard oldest >= 0 else { return .max }
-      let dueMs = unsafe group.queueLimit.dueMs(wholeMs: table[oldest].pointee.wholeMs)
+      let dueMs = unsafe group.dueMs(wholeMs: table[oldest].pointee.wholeMs)
       guard nowMs >= dueMs else { return dueMs }
       _ = group.queue.pop()
       group.slot.setWaiting(group.queue.count)
@@ -105,7 +131,10 @@ extension WorkerServer {
       }
       let carried = Carried(waiting: oldest, requestID: nextRequestID())
       openAnswer(carried, thread)
-      shed(oldest, thread, waitedMs: unsafe nowMs - connection.pointee.wholeMs, group.slot)
+      let waitedMs = unsafe nowMs - connection.pointee.wholeMs
+      shed(
+        oldest, thread, group.queueLimit.isOver(waitedMs: waitedMs) ? .waitedTooLong : .noWorker,
+        waitedMs: waitedMs, group.slot)
       conclude(carried, thread)
     }
   }

@@ -109,7 +109,7 @@ extension WorkerServer {
         return abortResponse(lane, relay, thread)
       case (.head, .awaitingHead), (.head, .discarding):
         let total = FrameHeader.byteCount + header.length
-        guard total <= HandlerThread.responseHeadCapacity else {
+        guard total <= lane.worker.group.responseHeadBytes + HandlerThread.headOverhead else {
           return refuseLane(lane, relay, thread)
         }
         guard seen.count >= total else {
@@ -171,7 +171,7 @@ extension WorkerServer {
     }
     openAnswer(carried, thread)
     unsafe exchange.beginHead(relaying: response, head)
-    exchange.beginStream()
+    exchange.beginStream(lane.worker.group)
     exchange.tail?.isCounted = true
     lane.state = .streaming
     let connection = unsafe table[carried.index]
@@ -315,8 +315,12 @@ extension WorkerServer {
   func clientLeft(_ index: Int32) {
     let connection = unsafe table[index]
     unsafe connection.pointee.isBroken = true
-    // One that waits is dropped when its turn comes: a queue has no holes.
-    if unsafe !connection.pointee.isQueued { close(index) }
+    // One that waits is dropped when its turn comes, or when the queue is full.
+    if unsafe connection.pointee.isQueued {
+      unsafe relay?.groups[Int(connection.pointee.group)].leavers += 1
+    } else {
+      close(index)
+    }
   }
 
   /// The client is gone: the worker is told, and what it still sends is thrown away.
@@ -374,6 +378,7 @@ extension WorkerServer {
 
   func close(_ lane: Lane, _ relay: Relay) {
     relay.remove(lane)
+    noteWorkers(lane.worker.group)
     lane.input.removeAll()
     lane.output.removeAll()
     SocketIO.close(lane.socket)

@@ -3,6 +3,7 @@ internal import AccessLog
 internal import Configuration
 internal import HTTP1
 internal import Platform
+internal import Reporting
 internal import Scoreboard
 internal import StaticFiles
 internal import Synchronization
@@ -121,10 +122,13 @@ extension WorkerServer {
     }
     let waitedMs = unsafe waitedInKernelMs(connection)
     if queueLimit.isOver(waitedMs: waitedMs) {
-      shed(index, thread, waitedMs: waitedMs)
+      shed(index, thread, .waitedTooLong, waitedMs: waitedMs)
       return unsafe conclude(index, thread, rest: rest, restCount: 0)
     }
     if thread.isMonitor {
+      if shedWhereFull(index, thread) {
+        return unsafe conclude(index, thread, rest: rest, restCount: 0)
+      }
       exchange.body = .none
       unsafe connection.pointee.wholeMs = nowMs - waitedMs
       if let upload {

@@ -253,6 +253,11 @@ internal import Synchronization
     }
   }
 
+  /// Bytes of the longest head of a response that may come here.
+  var mostResponseHeadBytes: Int {
+    relay?.groups.map(\.responseHeadBytes).max() ?? settings.responseHeadBytes
+  }
+
   /// What a handler thread owns.
   func makeThread(index: Int) -> HandlerThread {
     HandlerThread(index: index, isMonitor: relay != nil, limits: limits, server: self)

@@ -1,6 +1,7 @@
 // FrontHandle: what the supervisor knows about one front. Assembly.
 internal import Platform
 internal import ProcessPolicy
+internal import Reporting
 internal import Scoreboard
 
 /// A front, and the slot that it writes to.
@@ -20,7 +21,7 @@ final class FrontHandle {
   /// CPU time it had used at the last look, for ``CPUMeter``.
   var cpuMs: Int64 = 0
   /// Requests of each group that it had turned away at the last look, for ``ShedNotice``.
-  var shedSeen: [Int64]
+  var shedSeen: [ShedCounts]
   var backOff = BackOff()
   var readySinceMs: Int64?
 
@@ -28,7 +29,7 @@ final class FrontHandle {
     self.index = index
     slots = scoreboards.map { $0.workerSlots.count + index }
     boards = scoreboards.map { $0[$0.workerSlots.count + index] }
-    shedSeen = scoreboards.map { _ in 0 }
+    shedSeen = scoreboards.map { _ in ShedCounts() }
   }
 
   /// How the log calls it.

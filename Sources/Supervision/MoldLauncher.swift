@@ -37,11 +37,15 @@ struct MoldLauncher {
     control: Int32, generation: Int, preloads: Bool, listeners: [Int32], accessLog: Int32
   ) -> Never {
     Signal.resetAll()
+    let channel = ControlChannel(owning: control)
+    let variables = variables(channel)
     do {
       for number in [control, settingsNumber, scoreboardNumber] + listeners {
         try FileDescriptor.setKeptByExec(number, true)
       }
       if accessLog > 2 { try FileDescriptor.setKeptByExec(accessLog, true) }
+      // A smaller value than the present one takes rights that the account may not have.
+      if let nice = settings.cpuPriority { try ProcessPriority.set(nice) }
       if let account {
         let isAnotherUser = account.user != Account.current.user
         try account.become()
@@ -51,15 +55,13 @@ struct MoldLauncher {
         }
       }
     } catch {
-      exit(.permission, "The application's process cannot be set up: \(error).")
+      fail(.permission, "the application's process cannot be set up: \(error)", channel)
     }
     if settings.umask >= 0 { Process.setFileMask(settings.umask) }
     // A directory that is not there is reported by the loader, with the other mistakes of its kind.
     if !settings.chdir.isEmpty { try? Process.changeDirectory(settings.chdir) }
-    for variable in settings.environment {
-      let parts = variable.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      if parts.count == 2 { Process.setEnvironment(String(parts[0]), String(parts[1])) }
-    }
+    for variable in variables { Process.setEnvironment(variable.name, variable.value) }
+    warnOfLocale()
     let arguments = [
       settings.python, "-c", Bootstrap.text, extensionPath, "\(control)", "\(settingsNumber)",
       "\(scoreboardNumber)", "\(accessLog)",
@@ -67,13 +69,58 @@ struct MoldLauncher {
       preloads ? "1" : "0",
     ]
     let error = Process.execute(settings.python, arguments: arguments)
-    exit(
+    fail(
       .python,
-      "Cannot start Python as \(settings.python): \(error.reason); choose one with --python.")
+      "\(settings.python) cannot be started: \(error.reason); choose a Python with --python",
+      channel)
   }
 
-  private func exit(_ code: ExitCode, _ message: String) -> Never {
-    ErrorLog.write(.crit, message)
+  /// What is set in the environment. The files are read here, where the process still is who the
+  /// supervisor is, and by no process that goes on without Python: fronts have no secrets.
+  private func variables(
+    _ channel: borrowing ControlChannel
+  ) -> [EnvironmentFile.Variable] {
+    do throws(UsageError) {
+      var files: [EnvironmentFile] = []
+      for path in settings.environmentFiles {
+        let bytes: [UInt8]
+        do throws(SystemCallError) {
+          bytes = try SmallFile.whole(path, mostBytes: EnvironmentFile.mostBytes)
+        } catch {
+          throw EnvironmentFile.unreadable(path, error.reason)
+        }
+        files.append(try EnvironmentFile(parsing: bytes, path: path))
+      }
+      return settings.variables(from: files)
+    } catch {
+      fail(error.exitCode, error.message, channel)
+    }
+  }
+
+  /// The C library says nothing where a locale is missing, and goes on without one.
+  private func warnOfLocale() {
+    for (option, name) in [("--lang", settings.language), ("--locale", settings.locale)]
+    where !name.isEmpty && !LocaleNames.exists(name) {
+      ErrorLog.write(
+        .warn,
+        "\(option): this machine has no locale \(name), so the application runs as with C; "
+          + "`locale -a` lists those that there are, and C.UTF-8 is always one")
+    }
+    if !settings.language.isEmpty, settings.locale.isEmpty,
+      Process.environment("LC_ALL").map({ !$0.isEmpty }) == true
+    {
+      ErrorLog.write(
+        .warn, "--lang has no effect: LC_ALL is set in the environment; give --locale instead")
+    }
+  }
+
+  /// The supervisor logs why, and what follows from it.
+  private func fail(
+    _ code: ExitCode, _ message: String, _ channel: borrowing ControlChannel
+  ) -> Never {
+    if !channel.send(.failed(code: code.rawValue, message: message)) {
+      ErrorLog.write(.crit, message)
+    }
     Process.exitAtOnce(code.rawValue)
   }
 }

@@ -40,9 +40,7 @@ extension ProcessGroup {
     for action in policy.decide(tick) { obey(action, mold, nowMs: nowMs) }
     guard isDue else { return }
     shedNotice.look(at: workers, server.fronts, group: index, nowMs: nowMs)
-    if let line = shedNotice.due(limitMs: settings.queueTimeoutMs, nowMs: nowMs) {
-      ErrorLog.write(.warn, prefix + line)
-    }
+    for line in shedNotice.due(settings, nowMs: nowMs) { ErrorLog.write(.warn, prefix + line) }
     nextDecisionMs = policy.nextDecisionMs(nowMs: nowMs)
     scoreboard.facts.memory = memory.status(binding: policy.binding)
   }

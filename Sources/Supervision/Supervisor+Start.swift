@@ -136,11 +136,10 @@ extension Supervisor {
       }
       account.group = group
     }
+    guard !settings.refuses(user: account.user) else {
+      throw StartFailure(.permission, "Cannot start: \(ServerSettings.rootRefusal).")
+    }
     if account.user == Account.current.user && account.group == Account.current.group {
-      if account.user == 0 {
-        ErrorLog.write(
-          .notice, "the application runs as root; --user NAME gives it an account of its own")
-      }
       return nil
     }
     guard Account.isRoot else {

@@ -1,6 +1,7 @@
 // WorkerHandle: what the supervisor knows about the worker of one slot. Assembly.
 internal import Configuration
 internal import Platform
+internal import Reporting
 internal import Scoreboard
 
 /// One scoreboard slot and the worker in it.
@@ -36,7 +37,7 @@ final class WorkerHandle {
   /// CPU time it had used at the last look, for ``CPUMeter``.
   var cpuMs: Int64 = 0
   /// Requests it had turned away at the last look.
-  var shedSeen: Int64 = 0
+  var shedSeen = ShedCounts()
   /// It was forked to become a mold.
   var isScout = false
   /// It has served enough for that, and is on its way.

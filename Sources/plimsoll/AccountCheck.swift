@@ -4,10 +4,25 @@ internal import Platform
 
 /// What is known of `--user` and `--group` before anything starts.
 enum AccountCheck {
-  /// Whether the application runs as somebody else than this process.
+  /// Whether this process can give `--cpu-priority` to those that it starts.
   ///
   /// - Throws: a sentence; exit code ``ExitCode/permission``.
-  static func changesUser(_ settings: ServerSettings) throws(UsageError) -> Bool {
+  static func mayHavePriority(_ settings: ServerSettings) throws(UsageError) {
+    guard let nice = settings.cpuPriority, !Account.isRoot,
+      !ProcessPriority.mayBecomeUnprivileged(nice)
+    else { return }
+    throw UsageError(
+      "--cpu-priority \(nice): only root can go below the \(ProcessPriority.current) that this "
+        + "command has; give that or more, or start the server as root", exitCode: .permission)
+  }
+
+  /// Whether the application runs as somebody else than this process.
+  ///
+  /// - Parameter refusesRoot: whether root has to be asked for; not where nothing is going to run.
+  /// - Throws: a sentence; exit code ``ExitCode/permission``.
+  static func changesUser(
+    _ settings: ServerSettings, refusesRoot: Bool
+  ) throws(UsageError) -> Bool {
     let current = Account.current
     var wanted = current
     if !settings.user.isEmpty {
@@ -25,6 +40,9 @@ enum AccountCheck {
             + "\"getent group\" lists, or create the group", exitCode: .permission)
       }
       wanted.group = group
+    }
+    if refusesRoot && settings.refuses(user: wanted.user) {
+      throw UsageError(ServerSettings.rootRefusal, exitCode: .permission)
     }
     if wanted.user == current.user && wanted.group == current.group { return false }
     guard Account.isRoot else {

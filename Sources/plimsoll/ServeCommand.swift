@@ -104,12 +104,28 @@ enum ServeCommand {
       let (url, directory) = StaticMountText.split(mount)
       try requireDirectory(directory, "--static \(url)")
     }
-    let changesUser = try AccountCheck.changesUser(settings)
+    try requireEnvironmentFiles(settings)
+    try AccountCheck.mayHavePriority(settings)
+    let changesUser = try AccountCheck.changesUser(
+      settings, refusesRoot: commandLine.action != .printConfig)
     try requireDirectory(
       settings.temporaryDirectory, "--temp-dir", to: changesUser ? nil : [.write, .execute])
     warnings += missingPaths(settings)
     commandLine.settings = settings
     return warnings
+  }
+
+  /// The files of `--env-file` are there, and right. What they hold stays in them.
+  private static func requireEnvironmentFiles(_ settings: ServerSettings) throws(UsageError) {
+    for path in settings.environmentFiles {
+      let bytes: [UInt8]
+      do throws(SystemCallError) {
+        bytes = try SmallFile.whole(path, mostBytes: EnvironmentFile.mostBytes)
+      } catch {
+        throw EnvironmentFile.unreadable(path, error.reason)
+      }
+      _ = try EnvironmentFile(parsing: bytes, path: path)
+    }
   }
 
   /// What does not have to exist, but probably should.

@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import os
 import select
+import signal
 import time
 
 import pytest
@@ -186,3 +188,111 @@ def test_retry_after_is_what_it_waited(server, gate):
         assert response.status == 503
         assert 2 <= int(response["Retry-After"]) <= waited + 1
         let_pass(gates, visits)
+
+
+# How many may wait (`--queue-limit`).
+
+
+def waiting_requests(running):
+    return status(running)["connections"]["waiting"]
+
+
+def test_one_more_than_may_wait_is_turned_away_at_once(server, gate):
+    gates = [gate()]
+    running = server(
+        "responding:application", "--workers", 1, "--threads", 1, "--queue-limit", 3,
+        "--status-path", "/server-status")
+    with contextlib.ExitStack() as stack:
+        visits = occupy(running, stack, gates)
+        waiting = [begin(running, stack) for _ in range(3)]
+        wait_until(lambda: waiting_requests(running) == 3, what="three requests that wait")
+        for body in (b"", b"x" * 200_000):
+            expect_turned_away(begin(running, stack, method="POST", body=body))
+        found = status(running)
+        assert found["shed"] == 2 and found["connections"]["waiting"] == 3
+        assert found["shed_reasons"] == {"waited_too_long": 0, "queue_full": 2, "no_worker": 0}
+        running.wait_for_log(r"answered \d requests? with 503.*3 others were waiting \(--queue-limit")
+        let_pass(gates, visits)
+        assert [one.read_response().status for one in waiting] == [200] * 3
+        # There is room again.
+        assert running.get(PID).status == 200
+
+
+@pytest.mark.embedded("it says itself that it is in daemon mode")
+def test_clients_that_have_left_take_no_place_in_a_full_queue(server, gate):
+    gates = [gate()]
+    running = server(
+        "responding:application", "--mode", "daemon", "--workers", 1, "--threads", 1,
+        "--queue-limit", 2, "--status-path", "/server-status")
+    with contextlib.ExitStack() as stack:
+        visits = occupy(running, stack, gates)
+        for _ in range(2):
+            begin(running, stack).wait_until_consumed().reset()
+        wait_until(lambda: waiting_requests(running) == 2, what="two requests that wait")
+        late = [begin(running, stack).wait_until_consumed() for _ in range(2)]
+        expect_turned_away(begin(running, stack))
+        let_pass(gates, visits)
+        assert [one.read_response().status for one in late] == [200] * 2
+    assert status(running)["shed_reasons"]["queue_full"] == 1
+
+
+# Where there is no worker (`--connect-timeout`).
+
+FRAGILE = """
+import os
+import plimsoll
+
+
+@plimsoll.after_fork
+def perish():
+    if os.path.exists(os.environ["PERISH"]):
+        os._exit(3)
+
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(os.getpid()).encode()]
+"""
+
+
+@pytest.mark.embedded("it says itself that it is in daemon mode")
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [(["--connect-timeout", 0.5, "--queue-timeout", 30], "no_worker"),
+     (["--connect-timeout", 0.5, "--queue-timeout", 0], "no_worker"),
+     (["--connect-timeout", 30, "--queue-timeout", 0.5], "waited_too_long"),
+     (["--connect-timeout", 0, "--queue-timeout", 0.5], "waited_too_long")])
+def test_where_there_is_no_worker(server, site, tmp_path, limits, reason):
+    """Workers that die at once: requests leave in time, and are answered again when that is over."""
+    perish = tmp_path / "perish"
+    running = server(
+        "fragile", "--mode", "daemon", "--workers", 1, *limits, "--status-path", "/server-status",
+        chdir=site(fragile=FRAGILE), PERISH=perish)
+    worker = int(running.get("/").body)
+    perish.touch()
+    os.kill(worker, signal.SIGKILL)
+    running.wait_for_log(rf"pid {worker}\) was killed")
+    with contextlib.ExitStack() as stack:
+        for one in [begin(running, stack) for _ in range(3)]:
+            expect_turned_away(one)
+    found = status(running)["shed_reasons"]
+    assert found.pop(reason) == 3 and set(found.values()) == {0}
+    if reason == "no_worker":
+        running.wait_for_log(r"with 503.*no worker for --connect-timeout \(0\.5 s\)")
+    perish.unlink()
+    wait_until(lambda: running.get("/").status == 200, 20, "a worker that lives")
+
+
+@pytest.mark.embedded("it says itself that it is in daemon mode")
+def test_a_request_waits_for_a_worker_that_comes(server, site, tmp_path):
+    perish = tmp_path / "perish"
+    running = server(
+        "fragile", "--mode", "daemon", "--workers", 1, chdir=site(fragile=FRAGILE), PERISH=perish)
+    worker = int(running.get("/").body)
+    perish.touch()
+    os.kill(worker, signal.SIGKILL)
+    running.wait_for_log("exited with code 3")
+    with running.connect(timeout=30) as connection:
+        connection.send(request_bytes()).wait_until_consumed()
+        perish.unlink()
+        assert connection.read_response().status == 200

@@ -154,6 +154,34 @@ def test_head_over_its_bound(responding):
     still_works(responding)
 
 
+LONG_HEAD = """
+def application(environ, start_response):
+    fields = [("Content-Type", "text/plain"), ("X-Long", "x" * int(environ["QUERY_STRING"]))]
+    start_response("200 OK", fields)
+    return [b"whole"]
+"""
+# Its status line, its fields, and what stands between name and value.
+LONG_HEAD_BYTES = len(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Long: \r\n")
+
+
+@pytest.mark.parametrize(("setting", "most"), [("1024", 1024), ("32K", 32_768), ("90000", 90_000)])
+def test_head_at_its_bound(server, site, setting, most):
+    """--header-buffer-size, to the byte; the log names the header and the setting."""
+    running = server(
+        "long_head", "--workers", 1, "--header-buffer-size", setting,
+        chdir=site(long_head=LONG_HEAD))
+    for more in (-1, 0):
+        length = most - LONG_HEAD_BYTES + more
+        response = running.get(f"/?{length}")
+        assert response.status == 200 and len(response["X-Long"]) == length
+        assert response.body == b"whole"
+    response = running.get(f"/?{most - LONG_HEAD_BYTES + 1}")
+    assert response.status == 500 and response["X-Long"] is None
+    running.wait_for_log(rf'"X-Long" makes the response head larger than {most} bytes.*'
+                         r"--header-buffer-size")
+    assert running.get("/?1").status == 200
+
+
 # Streaming.
 
 

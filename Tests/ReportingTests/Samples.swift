@@ -118,6 +118,7 @@ enum Samples {
     status.totals = ServerStatus.Totals(requests: number, bytes: number, durationMs: number)
     status.forks = number
     status.shed = number
+    for reason in ShedReason.allCases { status.shedReasons[reason] = number }
     status.generationsServed = number
     status.deathCounts[.worker, .signal] = number
     for index in 0..<ServiceTimes.classes { status.serviceTimes.add(number, to: index) }

@@ -19,7 +19,7 @@ import Testing
         "fronts", "generation", "graceful_handlers", "idle_handlers", "load", "memory", "mpm",
         "ms_per_request",
         "now_seconds", "policy", "requests_per_second", "scoreboard", "serving_since_seconds",
-        "shed", "slots", "software",
+        "shed", "shed_reasons", "slots", "software",
         "started_seconds", "stopping_workers", "supervisor_pid", "threads_per_worker",
         "threads_per_worker_most", "title", "totals", "uptime_seconds", "workers", "workers_most",
       ])

@@ -47,6 +47,23 @@ import Testing
 }
 
 @Suite struct IndexQueueTests {
+  @Test func someMayLeaveTheirPlace() {
+    var queue = IndexQueue(capacity: 4)
+    for index in 1...4 as ClosedRange<Int32> { queue.push(index) }
+    let first = queue.pop()
+    queue.push(5)
+    // It goes around the end of its memory now.
+    let odd = queue.remove { $0 % 2 == 1 }
+    #expect(first == 1 && odd == [3, 5])
+    #expect(queue.count == 2 && queue.oldest == 2)
+    queue.push(6)
+    let none = queue.remove { _ in false }
+    #expect(none.isEmpty)
+    let rest = queue.remove { _ in true }
+    #expect(rest == [2, 4, 6])
+    #expect(queue.count == 0 && queue.oldest == -1)
+  }
+
   @Test func isFirstInFirstOutAroundItsEnd() {
     var queue = IndexQueue(capacity: 3)
     queue.push(1)

@@ -34,6 +34,15 @@ import Testing
     #expect(QueueLimit(timeoutMs: 1).patienceMs == 1)
   }
 
+  @Test(arguments: [(2, true), (3, false), (4, false)])
+  func hasRoomUpToItsMost(waiting: Int, hasRoom: Bool) {
+    #expect(QueueLimit(timeoutMs: 0, most: 3).hasRoom(waiting: waiting) == hasRoom)
+  }
+
+  @Test func someRoomThereAlwaysIs() {
+    #expect(QueueLimit(timeoutMs: 0, most: 0).most == 1)
+  }
+
   @Test(
     arguments: [(0, 1), (1, 1), (1000, 1), (1001, 2), (29_999, 30), (30_000, 30)]
       as [(Int64, Int64)])
@@ -44,7 +53,9 @@ import Testing
   @Test func apacheLetsThemWait() {
     var settings = ServerSettings()
     #expect(QueueLimit(settings).timeoutMs == 30_000)
+    #expect(QueueLimit(settings).most == 10_000)
     settings.policy = "apache"
     #expect(!QueueLimit(settings).isOn)
+    #expect(QueueLimit(settings).hasRoom(waiting: .max - 1))
   }
 }

@@ -9,9 +9,13 @@ import Testing
   private static let memoryBytes = 262_144
   private static let fileBytes = 64 << 20
 
-  private func tail(directory: String = "/tmp") -> ResponseTail {
+  private func tail(
+    directory: String = "/tmp", memoryBytes: Int = memoryBytes, spoolBytes: Int = fileBytes
+  ) -> ResponseTail {
     let tail = ResponseTail(keepsAlive: true)
-    tail.beginStream(framing: .length, promised: .max, directory: directory)
+    tail.beginStream(
+      framing: .length, promised: .max, directory: directory, memoryBytes: memoryBytes,
+      spoolBytes: Int64(spoolBytes))
     return tail
   }
 
@@ -58,6 +62,26 @@ import Testing
     #expect(arrived.count == filled + Self.fileBytes - (spills ? filled : 0))
     #expect(arrived[..<filled].allSatisfy { $0 == 1 })
     #expect(arrived.last == 3)
+  }
+
+  @Test(arguments: [(-1, false), (0, false), (1, true)])
+  func withoutAFileItIsFullAboveItsMemory(more: Int, isFull: Bool) throws {
+    let tail = tail(memoryBytes: 5000, spoolBytes: 0)
+    append(5000 + more, of: 1, to: tail)
+    #expect(tail.isFull == isFull)
+    let arrived = try drain(tail)
+    #expect(arrived.count == 5000 + more)
+  }
+
+  @Test(arguments: [(-1, false), (0, true), (1, true)])
+  func itIsFullWhenItsFileIs(more: Int, isFull: Bool) throws {
+    let tail = tail(memoryBytes: 5000, spoolBytes: 7000)
+    append(5000, of: 1, to: tail)
+    append(7000 + more, of: 2, to: tail)
+    #expect(tail.isFull == isFull)
+    let arrived = try drain(tail)
+    #expect(arrived.count == 12_000 + more)
+    #expect(tail.isNearlyEmpty)
   }
 
   @Test func aDirectoryThatCannotBeWrittenToLeavesItInMemory() throws {

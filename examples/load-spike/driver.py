@@ -116,6 +116,7 @@ class Server:
             self.port = probe.getsockname()[1]
         command = [
             *wrapper, program, "serve", "--bind", f"127.0.0.1:{self.port}",
+            *(["--user", "root"] if os.geteuid() == 0 else []),
             "--pid", str(self.pid_file), *words,
         ]
         library = ctypes.CDLL(None)

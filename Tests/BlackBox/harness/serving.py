@@ -22,11 +22,18 @@ APPS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "apps")
 # More options for every server: which mode it is tried in, where a test does not say it.
 TEST_OPTIONS = os.environ.get("PLIMSOLL_TEST_OPTIONS", "--mode embedded").split()
 DAEMON = "daemon" in TEST_OPTIONS
+# Root has to say that the application may run as root.
+AS_ROOT = ["--user", "root"] if os.geteuid() == 0 else []
 STAGE = os.path.abspath(os.environ.get("PLIMSOLL_STAGE", os.path.join(REPOSITORY, "stage")))
 START_DEADLINE = 40.0
 STOP_DEADLINE = 40.0
 
 _used_ports = set()
+
+
+def names_user(words):
+    """Whether a command line says itself who runs the application."""
+    return any(word == "-u" or word.startswith("--user") for word in words)
 
 
 def free_port(host="127.0.0.1"):
@@ -83,7 +90,8 @@ class Server:
             words += ["--chdir", str(chdir)]
         if python != "unset":
             words += ["--python", python or sys.executable]
-        words += [str(option) for option in options]
+        options = [str(option) for option in options]
+        words += options if names_user(options) else AS_ROOT + options
         # Tests count workers, and know which process is the mold; those of reforking say so.
         if not any("--refork-after" in word for word in words):
             words += ["--refork-after", "0"]
@@ -263,12 +271,15 @@ class Server:
 
 def run_to_its_end(*words, chdir=None, deadline=40.0, stage=STAGE, **env):
     """Runs `plimsoll` with these words; it should end by itself: (code, standard error, output)."""
+    words = [str(word) for word in words]
+    if words[:1] == ["serve"] and not names_user(words):
+        words[1:1] = AS_ROOT
     environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
     environment.update({key: str(value) for key, value in env.items()})
     with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            [os.path.join(stage, "bin", "plimsoll"), *[str(word) for word in words]],
+            [os.path.join(stage, "bin", "plimsoll"), *words],
             stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment,
             cwd=chdir or APPS, start_new_session=True,
         )
@@ -286,5 +297,5 @@ def run_to_its_end(*words, chdir=None, deadline=40.0, stage=STAGE, **env):
         errors.seek(0)
         output.seek(0)
         text = errors.read().decode("utf-8", "replace")
-        assert ended, f"`plimsoll {' '.join(map(str, words))}` did not end in {deadline} s:\n{text}"
+        assert ended, f"`plimsoll {' '.join(words)}` did not end in {deadline} s:\n{text}"
         return code, text, output.read().decode("utf-8", "replace")
