@@ -26,7 +26,7 @@ extension Exchange {
   }
 
   /// Bytes of status line and fields that the application may make (`--header-buffer-size`).
-  public var mostHeadBytes: Int { server.settings.responseHeadBytes }
+  public var mostHeadBytes: Int { unsafe server.settings.responseHeadBytes }
 
   /// Adds one field. The caller has checked the syntax of both and refused hop-by-hop fields.
   ///

@@ -37,8 +37,7 @@ struct MoldLauncher {
     control: Int32, generation: Int, preloads: Bool, listeners: [Int32], accessLog: Int32
   ) -> Never {
     Signal.resetAll()
-    let channel = ControlChannel(owning: control)
-    let variables = variables(channel)
+    let variables = variables(control)
     do {
       for number in [control, settingsNumber, scoreboardNumber] + listeners {
         try FileDescriptor.setKeptByExec(number, true)
@@ -55,7 +54,7 @@ struct MoldLauncher {
         }
       }
     } catch {
-      fail(.permission, "the application's process cannot be set up: \(error)", channel)
+      fail(.permission, "the application's process cannot be set up: \(error)", control)
     }
     if settings.umask >= 0 { Process.setFileMask(settings.umask) }
     // A directory that is not there is reported by the loader, with the other mistakes of its kind.
@@ -72,14 +71,12 @@ struct MoldLauncher {
     fail(
       .python,
       "\(settings.python) cannot be started: \(error.reason); choose a Python with --python",
-      channel)
+      control)
   }
 
   /// What is set in the environment. The files are read here, where the process still is who the
   /// supervisor is, and by no process that goes on without Python: fronts have no secrets.
-  private func variables(
-    _ channel: borrowing ControlChannel
-  ) -> [EnvironmentFile.Variable] {
+  private func variables(_ control: Int32) -> [EnvironmentFile.Variable] {
     do throws(UsageError) {
       var files: [EnvironmentFile] = []
       for path in settings.environmentFiles {
@@ -93,7 +90,7 @@ struct MoldLauncher {
       }
       return settings.variables(from: files)
     } catch {
-      fail(error.exitCode, error.message, channel)
+      fail(error.exitCode, error.message, control)
     }
   }
 
@@ -115,12 +112,13 @@ struct MoldLauncher {
   }
 
   /// The supervisor logs why, and what follows from it.
-  private func fail(
-    _ code: ExitCode, _ message: String, _ channel: borrowing ControlChannel
-  ) -> Never {
+  private func fail(_ code: ExitCode, _ message: String, _ control: Int32) -> Never {
+    let channel = ControlChannel(owning: control)
     if !channel.send(.failed(code: code.rawValue, message: message)) {
       ErrorLog.write(.crit, message)
     }
+    // Its number is not closed before the message is out.
+    _ = consume channel
     Process.exitAtOnce(code.rawValue)
   }
 }
