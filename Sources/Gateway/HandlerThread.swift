@@ -21,6 +21,8 @@ internal import Server
   let index: Int
   /// Tells calls made by the handler itself from those of threads that an application started.
   private let identity: pthread_t
+  /// How the interpreter calls the thread.
+  let interpreterThread: UInt
   private var threadState: OpaquePointer?
   private(set) var holdsGIL = false
 
@@ -42,6 +44,9 @@ internal import Server
   var clientLeft = false
   /// Status to answer with if the exception of a failed body read reaches us; 0: none failed.
   var bodyFailureStatus = 0
+  /// Since when the request in hand made no progress that was interrupted, in ms of
+  /// CLOCK_MONOTONIC; 0 for none. Written with the GIL held.
+  private(set) var interruptedSinceMs: Int64 = 0
   /// Whether the handler is inside the server without the GIL, so that no other thread of the
   /// application may use the exchange.
   private(set) var isWaiting = false
@@ -64,6 +69,7 @@ internal import Server
   init(index: Int, interpreter: OpaquePointer) {
     self.index = index
     identity = pthread_self()
+    interpreterThread = PyThread_get_thread_ident()
     if index == 0 {
       unsafe threadState = unsafe PyThreadState_Get()
     } else {
@@ -149,8 +155,25 @@ internal import Server
   }
 
   /// Lets the request go: from here on its `wsgi.input` and start_response only raise.
+  /// An exception that is on its way to this thread and has not arrived is taken back, so that it
+  /// cannot hit the next request.
   @inline(__always)
-  func end(_ gil: borrowing GIL) { unsafe exchange = nil }
+  func end(_ gil: borrowing GIL) {
+    unsafe exchange = nil
+    if interruptedSinceMs != 0 { endInterruption() }
+  }
+
+  @inline(never)
+  private func endInterruption() {
+    PyThreadState_SetAsyncExc(interpreterThread, nil)
+    interruptedSinceMs = 0
+  }
+
+  /// Raises `exception`, a class, in the thread as soon as that runs Python code.
+  func interrupt(with exception: PythonObject, sinceMs: Int64, _ gil: borrowing GIL) {
+    interruptedSinceMs = sinceMs
+    unsafe PyThreadState_SetAsyncExc(interpreterThread, exception)
+  }
 
   /// Replaces the objects that the application kept, so that they can never see a later request.
   /// Called when our own references are the only ones that should be left.
@@ -193,6 +216,10 @@ internal import Server
     unsafe Self.point(inputObject, to: nil)
     unsafe Self.point(responseLink, to: nil)
   }
+
+  /// Interrupts what the thread waits for in the kernel, which goes on as if nothing had been, but
+  /// where CPython looks after signals meanwhile (PEP 475).
+  func wakeFromWait() { pthread_kill(identity, plimsoll_wake_signal()) }
 
   private static func point(_ object: PythonObject, to target: UnsafeMutableRawPointer?) {
     let link = unsafe UnsafeMutableRawPointer(object).assumingMemoryBound(to: plimsoll_link.self)

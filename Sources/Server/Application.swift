@@ -27,6 +27,14 @@ open class Application {
   /// ``respond(to:)`` left held (the GIL is kept between requests that are already in the buffer).
   open func threadWillBlock(_ index: Int) {}
 
+  /// Makes requests end that make no progress, as far as that is possible, and says so in the log.
+  /// May wait for the lock that ``respond(to:)`` needs. A thread that is no handler.
+  ///
+  /// - Parameter limitMs: which: those that made the last progress before then, CLOCK_MONOTONIC;
+  ///   each once.
+  /// - Returns: how many were interrupted.
+  open func interruptRequests(stuckSinceBefore limitMs: Int64) -> Int { 0 }
+
   /// Gives back an object lent with ``Exchange/finish(with:count:owner:)``. Any handler thread.
   open func release(owner: OpaquePointer, thread index: Int) {}
 }

@@ -5,8 +5,8 @@ public import Reporting
 
 /// Why the supervisor killed a worker.
 public enum KillReason: Equatable, Sendable {
-  /// A request ran longer than `--timeout`.
-  case stuckRequest(thread: Int, seconds: Int64)
+  /// A request ran longer than `--timeout`; and it was interrupted in vain.
+  case stuckRequest(thread: Int, seconds: Int64, wasInterrupted: Bool = false)
   /// It did not become ready within `--startup-timeout`.
   case startupTimeout(seconds: Int64)
   /// It had nothing to import, and was not ready long after it was forked.
@@ -112,8 +112,9 @@ public struct DeathNotice: Equatable, Sendable {
 
   private static func text(_ reason: KillReason) -> String {
     switch reason {
-    case .stuckRequest(let thread, let seconds):
+    case .stuckRequest(let thread, let seconds, let wasInterrupted):
       "the request of its thread \(thread) ran for \(seconds) s, longer than --timeout"
+        + (wasInterrupted ? ", and did not end when it was interrupted" : "")
     case .startupTimeout(let seconds):
       "it was not ready after \(seconds) s (--startup-timeout)"
     case .hungFork(let seconds):

@@ -94,8 +94,10 @@ extension ProcessGroup {
 
   private func findStuckRequests(nowMs: Int64) {
     for worker in workers where worker.state == .ready || worker.state == .draining {
+      // A worker interrupts its requests itself; not a scout, which has no thread for that.
+      let graceMs = worker.isScout ? 0 : settings.interruptTimeoutMs
       guard let oldest = worker.board.oldestRequest,
-        nowMs - oldest.sinceMs > settings.timeoutMs
+        nowMs - oldest.sinceMs > settings.timeoutMs + graceMs
       else { continue }
       let seconds = (nowMs - oldest.sinceMs) / 1000
       ErrorLog.write(
@@ -104,7 +106,9 @@ extension ProcessGroup {
           + "has been running for \(seconds) s, longer than --timeout "
           + "\(settings.timeoutMs / 1000); its Python stacks follow, then the worker is replaced")
       kill(
-        worker, because: .stuckRequest(thread: oldest.thread, seconds: seconds), nowMs: nowMs)
+        worker,
+        because: .stuckRequest(
+          thread: oldest.thread, seconds: seconds, wasInterrupted: graceMs > 0), nowMs: nowMs)
     }
   }
 }
