@@ -224,6 +224,12 @@ public enum SettingsTable {
       reason: "Long enough for blocks of finally, and it spares the other requests of the worker. "
         + "mod_wsgi has it turned off."),
     SettingDefinition(
+      "deadlock-timeout", directive: "WSGIDaemonProcess deadlock-timeout=",
+      .duration(\.deadlockTimeoutMs, 0...day), "TIME", in: .times,
+      help: "Replace a worker in which no thread could get Python's lock (the GIL) for so long: "
+        + "native code keeps it, and no other request can go on; 0: never.",
+      reason: "mod_wsgi's. Where it matters, --timeout is over long before."),
+    SettingDefinition(
       "queue-timeout", directive: "QueueTimeout", .duration(\.queueTimeoutMs, 0...day), "TIME",
       in: .times,
       help: "Answer a request that has waited so long for a handler with 503 and Retry-After; 0: "

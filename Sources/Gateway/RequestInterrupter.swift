@@ -62,6 +62,7 @@ struct RequestInterrupter {
       let handler = application.handler(index, gil)
     else { return false }
     unsafe handler.interrupt(with: exception.object, sinceMs: stuck.sinceMs, gil)
+    application.lockWaits?.countInterrupted()
     if index == 0 && application.mainThreadHearsSignals { handler.wakeFromWait() }
     return true
   }

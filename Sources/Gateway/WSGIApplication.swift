@@ -52,7 +52,8 @@ public import Server
   /// (which held it before), without it for others.
   public override func attachThread(_ index: Int) {
     unsafe precondition(index >= 0 && index < handlerLimit && handlers[index] == nil)
-    let handler = unsafe HandlerThread(index: index, interpreter: interpreter)
+    let handler = unsafe HandlerThread(
+      index: index, interpreter: interpreter, waits: lockWaits)
     unsafe handlers[index] = handler
     if index != 0 { handler.releaseGIL() }
   }
@@ -73,6 +74,9 @@ public import Server
   public func prepareInterruptions(_ gil: borrowing GIL) {
     mainThreadHearsSignals = MoldScript.wakeMainThreadOnSignal(gil)
   }
+
+  /// Takes the GIL and gives it back.
+  public override func waitForLock() { PyGILState_Release(PyGILState_Ensure()) }
 
   /// Raises `plimsoll.RequestTimeout` in the threads of stuck requests.
   public override func interruptRequests(stuckSinceBefore limitMs: Int64) -> Int {

@@ -9,23 +9,34 @@ internal import Configuration
 struct WatchRule: Equatable {
   /// Age from which on a request is interrupted, ms; .max: never.
   let interruptMs: Int64
+  /// Age of a request from which on it is tried again and again whether the interpreter's lock can
+  /// be had, ms; .max: never. Where that takes too long is the supervisor's business.
+  let probeMs: Int64
 
+  /// Bounds of that age: a tenth of `--deadlock-timeout`.
+  private static let probesMs: ClosedRange<Int64> = 20...10_000
   /// Most time between two looks at a request that is old, and the least.
   private static let stepsMs: ClosedRange<Int64> = 20...1_000
 
   init(_ settings: ServerSettings) {
     interruptMs =
       settings.timeoutMs > 0 && settings.interruptTimeoutMs > 0 ? settings.timeoutMs : .max
+    let tenthMs = min(
+      max(settings.deadlockTimeoutMs / 10, Self.probesMs.lowerBound), Self.probesMs.upperBound)
+    probeMs = settings.deadlockTimeoutMs > 0 ? tenthMs : .max
   }
 
   /// Whether there is anything to watch.
   var isNeeded: Bool { noticeMs != .max }
 
   /// Age from which on a request is watched, ms.
-  private var noticeMs: Int64 { interruptMs }
+  private var noticeMs: Int64 { min(interruptMs, probeMs) }
 
   /// Whether a request is to be interrupted.
   func interrupts(ageMs: Int64) -> Bool { ageMs > interruptMs }
+
+  /// Whether the interpreter's lock is to be tried.
+  func probes(ageMs: Int64) -> Bool { ageMs > noticeMs }
 
   /// How long nothing can happen that concerns the watchdog.
   ///

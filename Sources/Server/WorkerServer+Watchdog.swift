@@ -19,10 +19,19 @@ extension WorkerServer {
     while !finished.load(ordering: .acquiring) {
       let nowMs = Clock.monotonicMs()
       let ageMs = slot.oldestRequest.map { nowMs - $0.sinceMs }
+      if let ageMs, watchRule.probes(ageMs: ageMs) { probeLock(nowMs: nowMs) }
       if let ageMs, watchRule.interrupts(ageMs: ageMs) {
         _ = application.interruptRequests(stuckSinceBefore: nowMs - watchRule.interruptMs)
       }
       _ = watchdogParker.park(timeoutMs: watchRule.restMs(ageMs: ageMs))
     }
+  }
+
+  /// Lets the supervisor see for how long nobody gets the interpreter's lock: CPython gives it to
+  /// those who wait for it every few milliseconds, if whoever has it runs Python code.
+  private func probeLock(nowMs: Int64) {
+    slot.setLockWanted(sinceMs: nowMs)
+    application.waitForLock()
+    slot.setLockWanted(sinceMs: 0)
   }
 }

@@ -206,6 +206,7 @@ internal import Synchronization
     connectionsHoldHandlers = rule.connectionsHoldHandlers
     // Behind a front nobody waits but there.
     queueLimit = rule.isBehindFront ? QueueLimit(timeoutMs: 0) : QueueLimit(settings)
+    application.lockWaits = LockWaits(slot)
     processID = Process.id
     watchRule = WatchRule(settings)
     serverName = StaticBytes(settings.serverTokens)

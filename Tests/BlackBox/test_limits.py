@@ -1,6 +1,7 @@
 """Limits inside a worker: requests that are interrupted, and what is done where that is in vain."""
 
 import json
+import re
 
 import pytest
 from harness.processes import wait_until
@@ -218,3 +219,43 @@ def test_other_requests_of_a_replaced_worker_get_502(server, site):
         young.send(request_bytes(target="/do/sleeping_in_this_function"))
         assert stuck.read_response().status == 504
         assert young.read_response().status == 502
+
+
+# Python's lock.
+
+
+def test_worker_whose_lock_nobody_gets_is_replaced(limited):
+    """Also where requests may take as long as they like."""
+    running = limited(
+        "--threads", 2, "--timeout", 0, "--deadlock-timeout", "500ms", "--metrics", "/metrics")
+    worker = running.worker_pids()[0]
+    assert died(running, "/do/holding_in_this_function") in (None, 502)
+    running.wait_for_log(r"in holding_in_this_function")
+    running.wait_for_log(rf"\b{worker}\b.* was killed: for \d s none of its threads could get")
+    assert int(running.get("/").body) != worker
+    assert re.search(
+        r'^plimsoll_deaths_total{.*process="worker",cause="deadlock"} 1$',
+        running.get("/metrics").text, re.M)
+
+
+def test_long_request_that_shares_the_lock_is_left_alone(limited):
+    running = limited(
+        "--threads", 2, "--timeout", 0, "--deadlock-timeout", "200ms", "--status-path", "/status")
+    worker = running.worker_pids()
+    with running.connect() as connection:
+        connection.send(request_bytes(target="/do/busy_in_this_function"))
+        wait_until(lambda: oldest_ms(running) > 1500, what="the request to grow old")
+        assert running.worker_pids() == worker
+
+
+        def have_waited():
+            """Whoever comes beside the busy one has to wait for its turn; one in four is timed."""
+            assert int(running.get("/").body) == worker[0]
+            found = json.loads(running.get("/status?json").body)
+            return found if found["gil_waits"] else None
+
+        server_wide = wait_until(have_waited, what="waits for the lock")
+        (waiting,) = server_wide["workers"]
+        assert 0 < waiting["gil_waits"] <= server_wide["gil_waits"]
+        assert 1000 < waiting["gil_wait_us"] <= server_wide["gil_wait_us"]
+    assert "was killed" not in running.log_text()

@@ -7,9 +7,26 @@ import Testing
 @Suite struct WatchRuleTests {
   func rule(_ change: (inout ServerSettings) -> Void) -> WatchRule {
     var settings = ServerSettings()
-    settings.timeoutMs = 0
+    (settings.timeoutMs, settings.deadlockTimeoutMs) = (0, 0)
     change(&settings)
     return WatchRule(settings)
+  }
+
+  @Test func watchNothingWhereNothingIsSet() { #expect(!rule { _ in }.isNeeded) }
+
+  @Test(arguments: [(1, 20), (5_000, 500), (300_000, 10_000)])
+  func tryTheLockAtATenthOfItsLimit(deadlockMs: Int64, probeMs: Int64) {
+    let rule = rule { $0.deadlockTimeoutMs = deadlockMs }
+    #expect(rule.isNeeded)
+    #expect(!rule.probes(ageMs: probeMs) && rule.probes(ageMs: probeMs + 1))
+    #expect(!rule.interrupts(ageMs: .max - 1))
+    #expect(rule.restMs(ageMs: nil) == probeMs)
+  }
+
+  @Test func tryTheLockBeforeItIsTakenToInterrupt() {
+    let rule = rule { ($0.timeoutMs, $0.deadlockTimeoutMs) = (100, 300_000) }
+    #expect(rule.interrupts(ageMs: 101) && rule.probes(ageMs: 101))
+    #expect(!rule.probes(ageMs: 100))
   }
 
   @Test func interruptOnlyWhereBothAreSet() {

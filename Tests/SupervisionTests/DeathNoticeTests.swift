@@ -49,6 +49,8 @@ import Testing
     // The counter of kills may have risen because of another process.
     let stuck = KillReason.stuckRequest(thread: 0, seconds: 60)
     #expect(notice(killed, reason: stuck, outOfMemory: true).cause == .timeout)
+    #expect(notice(killed, reason: .deadlock(seconds: 300)).cause == .deadlock)
+    #expect(notice(killed, reason: .deadlock(seconds: 300)).message.contains("for 300 s none of"))
     #expect(notice(.exited(code: 7)).cause == .exit)
     #expect(notice(.exited(code: 8), .starting).cause == .resourceShortage)
     #expect(notice(.exited(code: 9)).cause == .exit)
