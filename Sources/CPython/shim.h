@@ -233,5 +233,7 @@ static inline unsigned int plimsoll_flags_callable(void) { return Py_TPFLAGS_DEF
 
 /// The signal that makes faulthandler write the stacks of all threads.
 static inline int plimsoll_stack_signal(void) { return SIGRTMIN + 3; }
+/// The signal that makes the main thread look whether it is to be interrupted.
+static inline int plimsoll_wake_signal(void) { return SIGRTMIN + 4; }
 
 #endif

@@ -152,8 +152,13 @@ public struct ServerSettings: Equatable, Sendable {
 
   // MARK: times
 
-  /// A request without progress for so long is stuck, and its worker is replaced; 0: off.
+  /// A request without progress for so long is stuck, and is interrupted; 0: off.
   public var timeoutMs: Int64 = 60_000
+  /// What a request that was interrupted gets to end; then its worker is replaced. 0: that is
+  /// replaced at once.
+  public var interruptTimeoutMs: Int64 = 5_000
+  /// A worker in which nobody could get Python's lock for so long is replaced; 0: none is.
+  public var deadlockTimeoutMs: Int64 = 300_000
   /// A request that has waited so long for a handler is turned away with 503; 0: it waits on.
   public var queueTimeoutMs: Int64 = 30_000
   /// How long a request may wait in a front behind which no worker is; 0: ``queueTimeoutMs``.

@@ -212,8 +212,23 @@ public enum SettingsTable {
       "timeout", short: "t", directive: "WSGIDaemonProcess request-timeout=",
       .duration(\.timeoutMs, 0...day),
       "TIME", in: .times,
-      help: "Replace a worker whose request makes no progress for so long; 0: never.",
+      help: "Interrupt a request that makes no progress for so long; where that does not end it, "
+        + "replace its worker; 0: never.",
       reason: "mod_wsgi's order of magnitude; no one waits a minute for a page."),
+    SettingDefinition(
+      "interrupt-timeout", directive: "WSGIDaemonProcess interrupt-timeout=",
+      .duration(\.interruptTimeoutMs, 0...day), "TIME", in: .times,
+      help: "Time for a request to end after plimsoll.RequestTimeout was raised in its thread, as "
+        + "--timeout had passed; its client then gets 504, and the worker goes on. 0: nothing is "
+        + "raised, and the worker is replaced at once.",
+      reason: "Long enough for blocks of finally, and it spares the other requests of the worker. "
+        + "mod_wsgi has it turned off."),
+    SettingDefinition(
+      "deadlock-timeout", directive: "WSGIDaemonProcess deadlock-timeout=",
+      .duration(\.deadlockTimeoutMs, 0...day), "TIME", in: .times,
+      help: "Replace a worker in which no thread could get Python's lock (the GIL) for so long: "
+        + "native code keeps it, and no other request can go on; 0: never.",
+      reason: "mod_wsgi's. Where it matters, --timeout is over long before."),
     SettingDefinition(
       "queue-timeout", directive: "QueueTimeout", .duration(\.queueTimeoutMs, 0...day), "TIME",
       in: .times,

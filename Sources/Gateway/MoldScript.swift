@@ -70,7 +70,7 @@ public enum MoldScript {
     return messages(function.call(gil), gil)
   }
 
-  private static func function(_ name: StaticString, _ gil: borrowing GIL) -> PythonReference? {
+  static func function(_ name: StaticString, _ gil: borrowing GIL) -> PythonReference? {
     let moduleName: StaticString = "_plimsoll_mold"
     if let modules = unsafe PySys_GetObject("modules"),
       unsafe PyDict_GetItemString(modules, moduleName.characters) == nil
@@ -78,7 +78,8 @@ public enum MoldScript {
       PyErr_Clear()
       guard PythonNames(running: source, file: "<plimsoll>", gil) != nil,
         PythonNames(running: sharedSource, file: "<plimsoll>", gil) != nil,
-        PythonNames(running: scoutSource, file: "<plimsoll>", gil) != nil
+        PythonNames(running: scoutSource, file: "<plimsoll>", gil) != nil,
+        PythonNames(running: timeoutSource, file: "<plimsoll>", gil) != nil
       else { return nil }
     }
     if let found = Python.attribute(name, ofModule: moduleName, gil) { return found }

@@ -18,9 +18,12 @@ public import Server
   private let loader: LazyLoader?
   private let interpreter: OpaquePointer
   let environ: Environ
+  /// Whether the main thread can be woken while it waits in the kernel.
+  private(set) var mainThreadHearsSignals = false
   private let closeName: PythonObject
+  /// Written with the GIL held.
   private let handlers: UnsafeMutablePointer<HandlerThread?>
-  private let handlerLimit: Int
+  let handlerLimit: Int
 
   /// Takes over the references; without them the applications are loaded inside the first request.
   init(
@@ -49,7 +52,8 @@ public import Server
   /// (which held it before), without it for others.
   public override func attachThread(_ index: Int) {
     unsafe precondition(index >= 0 && index < handlerLimit && handlers[index] == nil)
-    let handler = unsafe HandlerThread(index: index, interpreter: interpreter)
+    let handler = unsafe HandlerThread(
+      index: index, interpreter: interpreter, waits: lockWaits)
     unsafe handlers[index] = handler
     if index != 0 { handler.releaseGIL() }
   }
@@ -57,8 +61,26 @@ public import Server
   /// Undoes ``attachThread(_:)``.
   public override func detachThread(_ index: Int) {
     guard let handler = unsafe handlers[index] else { return }
-    handler.detach()
+    handler.takeGIL()
     unsafe handlers[index] = nil
+    handler.detach()
+  }
+
+  /// The handler with this index; nil where there is none now.
+  func handler(_ index: Int, _ gil: borrowing GIL) -> HandlerThread? { unsafe handlers[index] }
+
+  /// Makes ``interruptRequests(stuckSinceBefore:)`` reach the main thread while that waits in the
+  /// kernel, too. In a worker, on its main thread.
+  public func prepareInterruptions(_ gil: borrowing GIL) {
+    mainThreadHearsSignals = MoldScript.wakeMainThreadOnSignal(gil)
+  }
+
+  /// Takes the GIL and gives it back.
+  public override func waitForLock() { PyGILState_Release(PyGILState_Ensure()) }
+
+  /// Raises `plimsoll.RequestTimeout` in the threads of stuck requests.
+  public override func interruptRequests(stuckSinceBefore limitMs: Int64) -> Int {
+    RequestInterrupter(application: self, limitMs: limitMs).interruptAll()
   }
 
   /// Gives up the GIL if the thread holds it.
@@ -98,7 +120,7 @@ public import Server
     let gil = GIL.held()
     handler.begin(exchange)
     guard let callables = unsafe self.callables ?? loadedCallables(exchange, handler, gil) else {
-      exchange.abort(500)
+      exchange.abort(handler.interruptedSinceMs == 0 ? 500 : 504)
       handler.end(gil)
       return
     }
@@ -191,6 +213,13 @@ public import Server
       // Nothing is wrong with the application: it passed on what we raised.
       log(.info, handler, "\(request): \(failure.summary(gil))")
       return handler.bodyFailureStatus == 0 ? 500 : handler.bodyFailureStatus
+    }
+    if handler.interruptedSinceMs != 0 {
+      // Its stack is in the log already.
+      let isOurs = unsafe Python.typeName(of: failure.exception, gil) == "RequestTimeout"
+      let how = isOurs ? "" : ", with \(failure.summary(gil))\n\(failure.traceback(gil))"
+      log(.error, handler, "\(request): the interrupted request has ended\(how)")
+      return 504
     }
     var what = "the application raised \(failure.summary(gil))"
     if unsafe failure.isInstance(of: plimsoll_system_exit(), gil) {

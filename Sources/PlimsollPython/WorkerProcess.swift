@@ -73,7 +73,11 @@ struct WorkerProcess {
         return fail(.application, MoldProcess.sentence(for: error))
       }
     }
-    if isScout { MoldScript.beginScouting(gil) }
+    if isScout {
+      MoldScript.beginScouting(gil)
+    } else if settings.timeoutMs > 0 && settings.interruptTimeoutMs > 0 {
+      application.prepareInterruptions(gil)
+    }
     MoldPreparation.log(MoldScript.startWorker(gil))
     do {
       // The server owns its channel from the first moment; what fails is told through a copy.

@@ -12,6 +12,8 @@ public enum DeathCause: Int, CaseIterable, Sendable {
   case exit
   /// It could not get the descriptors, memory or threads that it needs.
   case resourceShortage
+  /// The server killed it: nobody in it could get Python's lock.
+  case deadlock
 }
 
 /// What a process of the server is.
@@ -48,6 +50,7 @@ extension DeathCause {
     case .timeout: "timeout"
     case .exit: "exit"
     case .resourceShortage: "resource_shortage"
+    case .deadlock: "deadlock"
     }
   }
 }

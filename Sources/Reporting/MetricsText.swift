@@ -63,6 +63,10 @@ public enum MetricsText {
       writer.sample([group, ("reason", reason.label)], count: status.shedReasons[reason])
     }
     writer.begin(
+      "plimsoll_interrupted_requests_total", .counter,
+      "Requests in whose thread an exception was raised, as they made no progress.")
+    writer.sample([group], count: status.interrupted)
+    writer.begin(
       "plimsoll_response_bytes_total", .counter, "Bytes of the responses, heads included.")
     writer.sample([group], count: status.totals.bytes)
     writer.begin(
@@ -97,6 +101,12 @@ public enum MetricsText {
     ] {
       writer.sample([group, ("state", state)], count: Int64(count))
     }
+    writer.begin(
+      "plimsoll_gil_waits_total", .counter,
+      "How often a thread for requests waited for Python's lock.")
+    writer.sample([group], count: status.lockWaits.count)
+    writer.begin("plimsoll_gil_wait_seconds_total", .counter, "How long these waits took.")
+    writer.sample([group], value: DecimalText.seconds(us: status.lockWaits.us))
     let workers = status.workers
     writer.begin("plimsoll_workers", .gauge, "Processes that run the application, by phase.")
     for (word, phase) in [

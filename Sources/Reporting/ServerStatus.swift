@@ -34,6 +34,10 @@ public struct ServerStatus: Equatable, Sendable {
   public var shed: Int64 = 0
   /// The same by reason.
   public var shedReasons = ShedCounts()
+  /// How all workers that are and were waited for Python's lock.
+  public var lockWaits = LockWaits()
+  /// Requests that were interrupted because they made no progress for longer than `--timeout`.
+  public var interrupted: Int64 = 0
   /// Workers that were ever started, and those that ended otherwise than they should.
   public var forks: Int64 = 0
   /// See ``forks``.
@@ -142,6 +146,26 @@ public struct ServerStatus: Equatable, Sendable {
     }
   }
 
+  /// How threads waited for Python's lock (the GIL) after they had given it up.
+  public struct LockWaits: Equatable, Sendable {
+    /// Waits; it is none where the lock was free.
+    public var count: Int64
+    /// How long they took together, in microseconds.
+    public var us: Int64
+
+    /// So many waits of so many microseconds.
+    public init(count: Int64 = 0, us: Int64 = 0) {
+      self.count = count
+      self.us = us
+    }
+
+    /// Adds others. Numbers from shared memory may be absurd: sums wrap round.
+    public mutating func add(_ other: LockWaits) {
+      count &+= other.count
+      us &+= other.us
+    }
+  }
+
   /// Where a worker is in its life.
   public enum Phase: String, Sendable {
     /// Forked; prepares to serve.
@@ -221,6 +245,10 @@ public struct ServerStatus: Equatable, Sendable {
     public var totals = Totals()
     /// Requests among them that were turned away with 503.
     public var shed: Int64 = 0
+    /// How its threads waited for Python's lock.
+    public var lockWaits = LockWaits()
+    /// Requests that were interrupted because they made no progress.
+    public var interrupted: Int64 = 0
     /// One for each handler thread.
     public var handlers: [Handler] = []
 

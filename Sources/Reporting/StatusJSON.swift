@@ -96,6 +96,9 @@ public enum StatusJSON {
         "ms_per_request": \(NumberText.json(status.msPerRequest)),
         "shed": \(status.shed),
         "shed_reasons": \(text(status.shedReasons)),
+        "interrupted": \(status.interrupted),
+        "gil_waits": \(status.lockWaits.count),
+        "gil_wait_us": \(status.lockWaits.us),
         "forks": \(status.forks),
         "deaths": \(status.deaths),
         "deaths_by_cause": \(text(status.deathCounts)),
@@ -156,6 +159,9 @@ public enum StatusJSON {
     writer.append("     \"memory_bytes\": \(worker.memoryBytes), \"shed\": \(worker.shed)")
     writer.append(", \"growth_bytes\": \(worker.growthBytes), \"growth_bytes_per_request\": ")
     writer.append("\(NumberText.json(worker.growthBytesPerRequest)),\n")
+    writer.append("     \"interrupted\": \(worker.interrupted)")
+    writer.append(", \"gil_waits\": \(worker.lockWaits.count)")
+    writer.append(", \"gil_wait_us\": \(worker.lockWaits.us),\n")
     writer.append("     \"connections\": ")
     append(worker.connections, &writer)
     writer.append(",\n     \"totals\": ")

@@ -100,6 +100,7 @@ public enum StatusPage {
       [
         status.requestsPerSecond.map { "\(NumberText.rate($0)) per second" },
         status.shed > 0 ? "503 for \(status.shedReasons.sentence)" : nil,
+        status.interrupted > 0 ? "\(NumberText.grouped(status.interrupted)) interrupted" : nil,
       ].compactMap { $0 }.joined(separator: ", "))
     fact(
       "Sent", NumberText.bytes(Double(totals.bytes)),
@@ -113,6 +114,11 @@ public enum StatusPage {
     fact(
       "CPU", status.cpuPercent.map { "\(NumberText.rate($0)) %" } ?? "–",
       "\(NumberText.duration(ms: status.cpuMs)) in all")
+    if status.lockWaits.count > 0 {
+      fact(
+        "Waits for the GIL", NumberText.duration(ms: status.lockWaits.us / 1000),
+        "in \(NumberText.grouped(status.lockWaits.count)) waits")
+    }
     if let load = status.load {
       fact(
         "Load of the machine", NumberText.fixed(load.one, decimals: 2),

@@ -49,6 +49,8 @@ extension Scoreboard {
     status.totals = ServerStatus.Totals(requests: facts.requests, bytes: facts.bytes)
     status.cpuMs = facts.cpuMs
     status.shedReasons = facts.shed
+    status.lockWaits = facts.lockWaits
+    status.interrupted = facts.interrupted
     for index in 0..<slots {
       let slot = self[index]
       let worker = slot.worker(number: index, nowMs: nowMs)
@@ -63,6 +65,8 @@ extension Scoreboard {
       }
       status.cpuMs &+= worker.worker.cpuMs
       status.shedReasons += slot.shed
+      status.lockWaits.add(worker.worker.lockWaits)
+      status.interrupted &+= worker.worker.interrupted
       status.totals.requests &+= worker.worker.totals.requests
       status.totals.bytes &+= worker.worker.totals.bytes
       durationUs &+= worker.durationUs
@@ -118,6 +122,8 @@ extension WorkerSlot {
     worker.memoryBytes = memoryBytes
     worker.growthBytes = growthBytes
     worker.shed = shed.total
+    worker.lockWaits = ServerStatus.LockWaits(count: lockWaits, us: lockWaitedUs)
+    worker.interrupted = interrupted
     worker.connections.total = connections
     worker.connections.keepAlive = keepAliveConnections
     worker.connections.reading = readingConnections

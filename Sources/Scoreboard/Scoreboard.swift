@@ -43,7 +43,7 @@ public import Platform
 
   /// Marks the first line, so that a foreign descriptor is not taken for a scoreboard. Its last
   /// byte is the version of the layout.
-  private static let mark: Int64 = 0x706C_696D_736F_6C05  // "plimsol", 5
+  private static let mark: Int64 = 0x706C_696D_736F_6C06  // "plimsol", 6
 
   private enum Field {
     static let mark = 0

@@ -21,6 +21,9 @@ extension ServerFacts {
     static let sequence = 0
     static let generationsServed = 1
     static let generationsFailed = 2
+    static let lockWaits = 3
+    static let lockWaitedUs = 4
+    static let interrupted = 5
   }
 
   // MARK: written by the supervisor
@@ -46,6 +49,9 @@ extension ServerFacts {
     gone.add(slot.cpuMs, to: Gone.cpuMs)
     let shed = slot.shed
     for reason in ShedReason.allCases { line(Self.shedLine).add(shed[reason], to: reason.rawValue) }
+    counters.add(slot.lockWaits, to: Counter.lockWaits)
+    counters.add(slot.lockWaitedUs, to: Counter.lockWaitedUs)
+    counters.add(slot.interrupted, to: Counter.interrupted)
     let done = slot.done
     gone.add(done.requests, to: Gone.requests)
     gone.add(done.bytes, to: Gone.bytes)
@@ -103,6 +109,13 @@ extension ServerFacts {
     return times
   }
 
+  /// What workers waited for the interpreter's lock which are gone.
+  var lockWaits: ServerStatus.LockWaits {
+    ServerStatus.LockWaits(
+      count: counters[Counter.lockWaits], us: counters[Counter.lockWaitedUs])
+  }
+  /// Requests that were interrupted in these.
+  var interrupted: Int64 { counters[Counter.interrupted] }
   /// Requests that workers turned away which are gone.
   public var shed: ShedCounts {
     var counts = ShedCounts()

@@ -6,8 +6,9 @@ public import Reporting
 ///
 ///     line 0         written by the supervisor: generation, phase, memory
 ///     line 1, 2      written by the worker: what it is, its connections
-///     line 3, 4      added to by its threads: how many requests took how long
-///     line 5         written by its threads, one at a time: requests that were turned away
+///     line 3         written by whoever holds the interpreter's lock: the waits for that
+///     line 4, 5      added to by its threads: how many requests took how long
+///     line 6         written by its threads, one at a time: requests that were turned away
 ///     4 lines each   written by handler threads: ``HandlerLine``, one more than there are handlers
 ///     2 lines each   for eight lanes: which request the worker began on each, and on which the
 ///     front
@@ -20,7 +21,7 @@ public import Reporting
   /// Lines before those of the handlers.
   static let headerLines = shedLine + 1
   /// The first line of the service times, and how many they take.
-  private static let serviceLine = 3
+  private static let serviceLine = 4
   static let serviceLines = (ServiceTimes.classes + SharedLine.fields - 1) / SharedLine.fields
   /// The line of the requests that were turned away: how many for each reason, and behind these
   /// how long the last of each had waited.
@@ -71,6 +72,14 @@ public import Reporting
   private enum Birth {
     static let forkUs = 4
     static let readyUs = 5
+  }
+
+  /// In the line of the interpreter's lock.
+  private enum Lock {
+    static let waits = 0
+    static let waitedUs = 1
+    static let interrupted = 2
+    static let wantedSinceMs = 3
   }
 
   private let base: UnsafeMutableRawPointer
@@ -219,6 +228,20 @@ public import Reporting
       .addAtomically(1, to: index % SharedLine.fields)
   }
 
+  /// Counts waits for the interpreter's lock, which took `us` microseconds together. By a thread
+  /// that holds it. Allocates: never.
+  public func countLockWaits(_ count: Int64, us: Int64) {
+    header(3).add(count, to: Lock.waits)
+    header(3).add(us, to: Lock.waitedUs)
+  }
+
+  /// Counts a request that was interrupted. By a thread that holds the lock. Allocates: never.
+  public func countInterrupted() { header(3).add(1, to: Lock.interrupted) }
+
+  /// Since when the watchdog waits for the interpreter's lock, in ms of CLOCK_MONOTONIC; 0: it does
+  /// not. By the watchdog. Allocates: never.
+  public func setLockWanted(sinceMs: Int64) { header(3)[Lock.wantedSinceMs] = sinceMs }
+
   // MARK: written by the supervisor
 
   /// Clears the slot for a worker of `generation`; nobody lives in it then.
@@ -297,6 +320,16 @@ public import Reporting
     header(Self.shedLine)[ShedReason.allCases.count + reason.rawValue]
   }
 
+  /// How often a thread waited for the interpreter's lock.
+  public var lockWaits: Int64 { header(3)[Lock.waits] }
+  /// How long these waits took together, in microseconds.
+  public var lockWaitedUs: Int64 { header(3)[Lock.waitedUs] }
+  /// Requests that were interrupted because they made no progress.
+  public var interrupted: Int64 { header(3)[Lock.interrupted] }
+  /// Since when nobody could get the interpreter's lock, in ms of CLOCK_MONOTONIC; 0: it is not
+  /// known to be hard to get.
+  public var lockWantedSinceMs: Int64 { header(3)[Lock.wantedSinceMs] }
+
   /// Requests that were answered.
   public var requestsServed: Int64 { done.requests }
 
@@ -309,6 +342,7 @@ public import Reporting
   func forgetDone() {
     header(1)[Header.cpuMs] = 0
     header(Self.shedLine).clear()
+    header(3).clear()
     for index in 0..<Self.serviceLines { header(Self.serviceLine + index).clear() }
     for index in 0...threads { line(index).forgetDone() }
   }

@@ -1,4 +1,5 @@
 // Application: what the server calls for a request that no static mount claimed. Assembly.
+internal import Scoreboard
 
 /// The application behind the server, seen from the event loop.
 ///
@@ -27,6 +28,38 @@ open class Application {
   /// ``respond(to:)`` left held (the GIL is kept between requests that are already in the buffer).
   open func threadWillBlock(_ index: Int) {}
 
+  /// Makes requests end that make no progress, as far as that is possible, and says so in the log.
+  /// May wait for the lock that ``respond(to:)`` needs. A thread that is no handler.
+  ///
+  /// - Parameter limitMs: which: those that made the last progress before then, CLOCK_MONOTONIC;
+  ///   each once.
+  /// - Returns: how many were interrupted.
+  open func interruptRequests(stuckSinceBefore limitMs: Int64) -> Int { 0 }
+
+  /// Takes and gives back the lock that ``respond(to:)`` needs. A thread that is no handler.
+  open func waitForLock() {}
+
+  /// Counts waits for that lock, from the start of a worker's server on.
+  public internal(set) var lockWaits: LockWaits?
+
   /// Gives back an object lent with ``Exchange/finish(with:count:owner:)``. Any handler thread.
   open func release(owner: OpaquePointer, thread index: Int) {}
+}
+
+/// Where an application counts what its threads wait for its lock, and the requests that it
+/// interrupts. By a thread that holds the lock. Allocates: never.
+@safe public struct LockWaits {
+  private let slot: WorkerSlot
+  /// Shorter ones are what a free lock costs, in microseconds.
+  static let leastUs: Int64 = 10
+
+  init(_ slot: WorkerSlot) { self.slot = slot }
+
+  /// Threads got the lock `times` times, each after so many microseconds.
+  public func count(us: Int64, times: Int64) {
+    if us >= Self.leastUs { slot.countLockWaits(times, us: us &* times) }
+  }
+
+  /// A request was interrupted.
+  public func countInterrupted() { slot.countInterrupted() }
 }

@@ -253,6 +253,10 @@ public enum SendOutcome {
     responseHeadCount = 0
   }
 
+  /// Since when the request makes no progress, in ms of CLOCK_MONOTONIC; nil while it waits for its
+  /// client, and where it is over. Any thread, while the request is in hand.
+  public var stuckSinceMs: Int64? { line.stuckSinceMs }
+
   /// The application was loaded, inside this request.
   public func applicationWasLoaded() { unsafe server.slot.setLoaded() }
 

@@ -11,8 +11,8 @@ public import Scoreboard
 ///                                 └───▶ discarding ◀─────┘ ──end──▶ idle
 ///
 /// At any point the worker may die, which ends the lane: a request that the worker had not begun
-/// goes back to the queue, one that it had is answered with 502, and a response that was under way
-/// is torn down.
+/// goes back to the queue, one that it had is answered with 502 (504 where it took longer than
+/// `--timeout`), and a response that was under way is torn down.
 final class Lane {
   enum State {
     case idle, awaitingHead, streaming, discarding
@@ -29,6 +29,8 @@ final class Lane {
   /// The client's connection; -1 where nobody waits.
   var connection: Int32 = -1
   var requestID: UInt64 = 0
+  /// When the request was sent, ms of CLOCK_MONOTONIC.
+  var sentMs: Int64 = 0
   /// Bytes of the connection's input that the request took.
   var consumed = 0
   /// Bytes that still come of the body frame in hand.

@@ -26,6 +26,8 @@ internal import Scoreboard
   let responseSpoolBytes: Int64
   /// How long a request waits while there is none; 0: as long as for a worker that is busy.
   private let connectTimeoutMs: Int64
+  /// `--timeout`: a request that had so long was stuck, when its worker is killed; 0: none is.
+  let timeoutMs: Int64
   /// How many workers are used side by side before work is gathered on few: one for each core.
   private let spread: Int
 
@@ -39,6 +41,7 @@ internal import Scoreboard
     responseBufferBytes = group.settings.responseBufferBytes
     responseSpoolBytes = group.settings.responseSpoolBytes
     connectTimeoutMs = group.settings.connectTimeoutMs
+    timeoutMs = group.settings.timeoutMs
     spread = max(1, cores)
   }
 

@@ -301,6 +301,7 @@ extension WorkerServer {
     finished.store(true, ordering: .sequentiallyConsistent)
     for thread in threads { thread.parker.unpark() }
     monitor?.parker.unpark()
+    watchdogParker.unpark()
     return true
   }
 }

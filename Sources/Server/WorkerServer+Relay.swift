@@ -166,6 +166,7 @@ extension WorkerServer {
     lane.connection = index
     lane.state = .awaitingHead
     lane.requestID = nextRequestID()
+    lane.sentMs = nowMs
     var frame = RequestFrame()
     frame.requestID = lane.requestID
     frame.queuedUs = unsafe max(0, nowUs - connection.pointee.queuedUs)

@@ -360,13 +360,15 @@ extension WorkerServer {
     if index >= 0 && state == .awaitingHead {
       let carried = Carried(lane)
       let pid = lane.worker.pid
+      let limitMs = lane.worker.group.timeoutMs
+      let status = limitMs > 0 && nowMs - lane.sentMs > limitMs ? 504 : 502
       close(lane, relay)
       openAnswer(carried, thread)
       ErrorLog.write(
         .error,
         "\(thread.exchange.label): the worker with pid \(pid) ended before it answered; the "
-          + "client gets 502")
-      answer(carried, thread, status: 502)
+          + "client gets \(status)")
+      answer(carried, thread, status: status)
     } else if index >= 0 && state == .streaming {
       close(lane, relay)
       breakOff(index)

@@ -4,7 +4,7 @@
 // WorkerServer+Poll (the loop) · +Accept (new connections) · +Input (bytes to requests) ·
 // +Serve (requests to responses) · +Queue (requests that wait for a handler) · +Output (responses
 // to the socket, and the end of connections) · +Threads (how many handlers there are) ·
-// +Control (supervisor, signals) · +Report (the scoreboard).
+// +Control (supervisor, signals) · +Report (the scoreboard) · +Watchdog (stuck requests).
 internal import AccessLog
 public import Configuration
 internal import Control
@@ -43,6 +43,8 @@ internal import Synchronization
   /// Whose word counts about the client.
   let trusted: TrustedProxies
   let uploadLimits: Upload.Limits
+  let watchRule: WatchRule
+  let watchdogParker = Parker()
   /// Absent where the MPM needs none.
   var monitor: HandlerThread?
 
@@ -204,7 +206,9 @@ internal import Synchronization
     connectionsHoldHandlers = rule.connectionsHoldHandlers
     // Behind a front nobody waits but there.
     queueLimit = rule.isBehindFront ? QueueLimit(timeoutMs: 0) : QueueLimit(settings)
+    application.lockWaits = LockWaits(slot)
     processID = Process.id
+    watchRule = WatchRule(settings)
     serverName = StaticBytes(settings.serverTokens)
     var limits = RequestLimits()
     limits.lineBytes = settings.limitRequestLine
@@ -274,6 +278,7 @@ internal import Synchronization
       if stopSignal >= 0 { try watch(stopSignal, token: Token.stopSignal) }
       listen()
       try startThreads()
+      try startWatchdog()
       if application.isLoaded { slot.setLoaded() }
       slot.setReady(us: Clock.monotonicMicroseconds())
       control.send(.ready)

@@ -5,8 +5,10 @@ public import Reporting
 
 /// Why the supervisor killed a worker.
 public enum KillReason: Equatable, Sendable {
-  /// A request ran longer than `--timeout`.
-  case stuckRequest(thread: Int, seconds: Int64)
+  /// A request ran longer than `--timeout`; and it was interrupted in vain.
+  case stuckRequest(thread: Int, seconds: Int64, wasInterrupted: Bool = false)
+  /// For so long nobody in it could get Python's lock: `--deadlock-timeout`.
+  case deadlock(seconds: Int64)
   /// It did not become ready within `--startup-timeout`.
   case startupTimeout(seconds: Int64)
   /// It had nothing to import, and was not ready long after it was forked.
@@ -17,6 +19,13 @@ public enum KillReason: Equatable, Sendable {
   case notNeeded
   /// The server stops at once.
   case stoppedAtOnce
+}
+
+extension KillReason {
+  /// Whether Python's lock could not be had.
+  var isDeadlock: Bool {
+    if case .deadlock = self { true } else { false }
+  }
 }
 
 /// A process that ended, and what is known about it.
@@ -65,6 +74,7 @@ public struct DeathNotice: Equatable, Sendable {
     switch status {
     case .exited(code: ExitCode.resources.rawValue): .resourceShortage
     case .exited: .exit
+    case .signalled where killReason?.isDeadlock == true: .deadlock
     case .signalled where killReason != nil: .timeout
     case .signalled: outOfMemory == true ? .outOfMemory : .signal
     }
@@ -112,8 +122,12 @@ public struct DeathNotice: Equatable, Sendable {
 
   private static func text(_ reason: KillReason) -> String {
     switch reason {
-    case .stuckRequest(let thread, let seconds):
+    case .stuckRequest(let thread, let seconds, let wasInterrupted):
       "the request of its thread \(thread) ran for \(seconds) s, longer than --timeout"
+        + (wasInterrupted ? ", and did not end when it was interrupted" : "")
+    case .deadlock(let seconds):
+      "for \(seconds) s none of its threads could get Python's lock (the GIL), longer than "
+        + "--deadlock-timeout: look above for the thread that runs native code"
     case .startupTimeout(let seconds):
       "it was not ready after \(seconds) s (--startup-timeout)"
     case .hungFork(let seconds):

@@ -17,7 +17,7 @@ extension ProcessGroup {
       next = min(next, worker.deadlineMs)
       isServing = true
     }
-    if isServing && settings.timeoutMs > 0 { next = min(next, nextWatchMs) }
+    if isServing && watchStepMs != .max { next = min(next, nextWatchMs) }
     guard phase == .running else { return next }
     let nowMs = Clock.monotonicMs()
     for notBefore in [
@@ -35,10 +35,17 @@ extension ProcessGroup {
     for worker in workers where worker.state != .empty && worker.deadlineMs <= nowMs {
       workerIsLate(worker, nowMs: nowMs)
     }
-    if settings.timeoutMs > 0 && nowMs >= nextWatchMs {
-      nextWatchMs = nowMs + min(Self.watchMs, max(50, settings.timeoutMs / 4))
-      findStuckRequests(nowMs: nowMs)
+    if watchStepMs != .max && nowMs >= nextWatchMs {
+      nextWatchMs = nowMs + watchStepMs
+      if settings.deadlockTimeoutMs > 0 { findDeadlocks(nowMs: nowMs) }
+      if settings.timeoutMs > 0 { findStuckRequests(nowMs: nowMs) }
     }
+  }
+
+  /// Time between two looks at what workers are stuck in, ms; .max: nobody looks.
+  private var watchStepMs: Int64 {
+    let limits = [settings.timeoutMs, settings.deadlockTimeoutMs].filter { $0 > 0 }
+    return limits.min().map { min(Self.watchMs, max(50, $0 / 4)) } ?? .max
   }
 
   /// How long a worker may take until it serves.
@@ -92,10 +99,25 @@ extension ProcessGroup {
     worker.becomeEmpty()
   }
 
+  private func findDeadlocks(nowMs: Int64) {
+    for worker in workers where worker.state == .ready || worker.state == .draining {
+      let sinceMs = worker.board.lockWantedSinceMs
+      guard sinceMs > 0, nowMs &- sinceMs > settings.deadlockTimeoutMs else { continue }
+      let seconds = (nowMs &- sinceMs) / 1000
+      ErrorLog.write(
+        .error,
+        "\(worker.name) (pid \(worker.pid)): for \(seconds) s none of its threads could get "
+          + "Python's lock; its Python stacks follow, then the worker is replaced")
+      kill(worker, because: .deadlock(seconds: seconds), nowMs: nowMs)
+    }
+  }
+
   private func findStuckRequests(nowMs: Int64) {
     for worker in workers where worker.state == .ready || worker.state == .draining {
+      // A worker interrupts its requests itself; not a scout, which has no thread for that.
+      let graceMs = worker.isScout ? 0 : settings.interruptTimeoutMs
       guard let oldest = worker.board.oldestRequest,
-        nowMs - oldest.sinceMs > settings.timeoutMs
+        nowMs - oldest.sinceMs > settings.timeoutMs + graceMs
       else { continue }
       let seconds = (nowMs - oldest.sinceMs) / 1000
       ErrorLog.write(
@@ -104,7 +126,9 @@ extension ProcessGroup {
           + "has been running for \(seconds) s, longer than --timeout "
           + "\(settings.timeoutMs / 1000); its Python stacks follow, then the worker is replaced")
       kill(
-        worker, because: .stuckRequest(thread: oldest.thread, seconds: seconds), nowMs: nowMs)
+        worker,
+        because: .stuckRequest(
+          thread: oldest.thread, seconds: seconds, wasInterrupted: graceMs > 0), nowMs: nowMs)
     }
   }
 }

@@ -238,7 +238,7 @@ extension ProcessGroup {
     }
     worker.state = .condemned
     switch reason {
-    case .stuckRequest, .startupTimeout, .hungFork, .gracefulTimeout:
+    case .stuckRequest, .deadlock, .startupTimeout, .hungFork, .gracefulTimeout:
       Signal.send(Signal.dumpStacks, to: worker.pid)
       worker.deadlineMs = nowMs + Self.lastWordsMs
     case .notNeeded, .stoppedAtOnce:

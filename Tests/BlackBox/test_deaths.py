@@ -112,7 +112,8 @@ def test_workers_that_keep_dying_do_not_stop_the_server(mortal):
     [("/stuck", "stuck_in_this_function"), ("/busy", "busy_in_this_function"),
      ("/lock", "holding_the_lock_in_this_function")])
 def test_stuck_worker_is_replaced_with_its_stack(mortal, target, function):
-    running = mortal("--workers", 1, "--threads", 2, "--timeout", 1)
+    running = mortal(
+        "--workers", 1, "--threads", 2, "--timeout", 1, "--interrupt-timeout", 0)
     worker = running.worker_pids()[0]
     with running.connect() as connection:
         connection.send(request_bytes(target=target))

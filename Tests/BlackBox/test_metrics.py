@@ -104,7 +104,7 @@ def test_what_it_tells(server, mode):
     assert value(found, "plimsoll_workers_max") == 2
     assert value(found, "plimsoll_forks") == 2
     assert value(found, "plimsoll_fork_duration_seconds") == 2
-    assert value(found, "plimsoll_deaths") == 0 and len(found["plimsoll_deaths"].samples) == 15
+    assert value(found, "plimsoll_deaths") == 0 and len(found["plimsoll_deaths"].samples) == 18
     assert value(found, "plimsoll_generation") == 1 == value(found, "plimsoll_generations")
     assert value(found, "plimsoll_fronts") == (1 if mode[1] == "daemon" else 0)
     assert value(found, "plimsoll_connections") >= 1

@@ -78,6 +78,7 @@ import Testing
     (settings.bodyMemoryBytes, settings.temporaryDirectory) = (4097, "/var/tmp")
     settings.queueTimeoutMs = 7
     (settings.timeoutMs, settings.gracefulTimeoutMs, settings.startupTimeoutMs) = (1, 2, 1003)
+    (settings.interruptTimeoutMs, settings.deadlockTimeoutMs) = (4, 5)
     (settings.keepAliveMs, settings.maxKeepAliveRequests) = (0, 0)
     (settings.headTimeoutMs, settings.headTimeoutMaxMs, settings.headMinRate) = (5, 6000, 7)
     (settings.bodyTimeoutMs, settings.bodyTimeoutMaxMs, settings.bodyMinRate) = (8, 9000, 10)

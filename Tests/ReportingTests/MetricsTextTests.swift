@@ -84,6 +84,10 @@ import Testing
     "plimsoll_memory_budget_bytes 268435456", "plimsoll_memory_stall_ratio 0.07",
     "plimsoll_workers_bound{group=\"default\",limit=\"memory\"} 1",
     "plimsoll_workers_bound{group=\"default\",limit=\"demand\"} 0",
+    "plimsoll_gil_waits_total{group=\"default\"} 40",
+    "plimsoll_gil_wait_seconds_total{group=\"default\"} 2.5",
+    "plimsoll_interrupted_requests_total{group=\"default\"} 3",
+    "plimsoll_deaths_total{group=\"default\",process=\"worker\",cause=\"deadlock\"} 0",
     "plimsoll_workers_max{group=\"default\"} 4", "plimsoll_start_time_seconds 1795390622",
   ])
   func tells(line: String) { #expect(lines(full).contains(line), "\(line)") }

@@ -20,6 +20,8 @@ enum Samples {
     status.totals = ServerStatus.Totals(requests: 1000, bytes: 2_500_000, durationMs: 12_345)
     status.forks = 5
     status.deaths = 1
+    status.lockWaits = ServerStatus.LockWaits(count: 40, us: 2_500_000)
+    status.interrupted = 3
     status.threadsPerWorker = 2
     var serving = worker(slot: 0, pid: 5000, .serving, [.ready, .writing])
     serving.isAccepting = true
@@ -119,6 +121,8 @@ enum Samples {
     status.forks = number
     status.shed = number
     for reason in ShedReason.allCases { status.shedReasons[reason] = number }
+    status.lockWaits = ServerStatus.LockWaits(count: number, us: number)
+    status.interrupted = number
     status.generationsServed = number
     status.deathCounts[.worker, .signal] = number
     for index in 0..<ServiceTimes.classes { status.serviceTimes.add(number, to: index) }

@@ -70,6 +70,9 @@ import Testing
       slot.countShed(.queueFull, waitedMs: 300)
       slot.countService(us: 2500)
       slot.countService(us: 500)
+      slot.countLockWaits(1, us: 700)
+      slot.countLockWaits(4, us: 20)
+      slot.countInterrupted()
     }
     let before = board.status()
     #expect(before.totals == ServerStatus.Totals(requests: 4, bytes: 500, durationMs: 6))
@@ -79,6 +82,9 @@ import Testing
     #expect(before.slots[1]?.shed == 3)
     #expect(board[0].shedWaitedMs(.waitedTooLong) == 1200)
     #expect(board[0].shedWaitedMs(.queueFull) == 300 && board[0].shedWaitedMs(.noWorker) == 0)
+    #expect(before.lockWaits == ServerStatus.LockWaits(count: 10, us: 1440))
+    #expect(before.slots[1]?.lockWaits == ServerStatus.LockWaits(count: 5, us: 720))
+    #expect(before.interrupted == 2 && before.slots[1]?.interrupted == 1)
     #expect(before.serviceTimes.counts[1] == 2 && before.serviceTimes.counts[3] == 2)
     board.facts.inherit(from: board[0])
     // Also before the slot is cleared: sums that rise and fall again look like a new server.
@@ -86,6 +92,7 @@ import Testing
     #expect(between.totals == before.totals)
     #expect(between.shed == before.shed && between.cpuMs == before.cpuMs)
     #expect(between.serviceTimes == before.serviceTimes)
+    #expect(between.lockWaits == before.lockWaits && between.interrupted == 2)
     board[0].clear(generation: 0, phase: .open)
     let after = board.status()
     #expect(after.totals == before.totals)
@@ -113,7 +120,7 @@ import Testing
     let status = board.status()
     #expect(status.deathCounts == expected)
     // Those of workers alone, as it always was.
-    #expect(status.deaths == 1 + 2 + 3 + 4 + 5)
+    #expect(status.deaths == 1 + 2 + 3 + 4 + 5 + 6)
     #expect(status.generationsServed == 2 && status.generationsFailed == 1)
     #expect(status.title == "t" && status.serviceTimes == ServiceTimes())
   }

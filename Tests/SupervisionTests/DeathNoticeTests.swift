@@ -25,6 +25,9 @@ import Testing
   @Test func sayWhyWeKilled() {
     let stuck = notice(killed, reason: .stuckRequest(thread: 2, seconds: 61), outOfMemory: true)
     #expect(stuck.message.contains("thread 2 ran for 61 s, longer than --timeout"))
+    let stubborn = KillReason.stuckRequest(thread: 2, seconds: 66, wasInterrupted: true)
+    #expect(
+      notice(killed, reason: stubborn).message.hasSuffix("and did not end when it was interrupted"))
     #expect(notice(killed, reason: .gracefulTimeout(seconds: 30)).message.contains("30 s"))
     // A worker without faulthandler dies of the signal that asks for its stacks.
     let early = Platform.ExitStatus.signalled(signal: Signal.dumpStacks, dumpedCore: false)
@@ -46,6 +49,8 @@ import Testing
     // The counter of kills may have risen because of another process.
     let stuck = KillReason.stuckRequest(thread: 0, seconds: 60)
     #expect(notice(killed, reason: stuck, outOfMemory: true).cause == .timeout)
+    #expect(notice(killed, reason: .deadlock(seconds: 300)).cause == .deadlock)
+    #expect(notice(killed, reason: .deadlock(seconds: 300)).message.contains("for 300 s none of"))
     #expect(notice(.exited(code: 7)).cause == .exit)
     #expect(notice(.exited(code: 8), .starting).cause == .resourceShortage)
     #expect(notice(.exited(code: 9)).cause == .exit)

@@ -12,6 +12,9 @@
 
     plimsoll.warm("/")
 
+A request that makes no progress for longer than `--timeout` allows is ended by an exception in its
+thread, `plimsoll.RequestTimeout`.
+
 Under any other server, in a shell and in tests the functions only remember what they are given, and
 nothing is ever called. Under Plimsoll the module is there without being installed; install it where
 the application must be importable elsewhere too.
@@ -20,7 +23,14 @@ Hooks are registered while the application is imported. Later ones come too late
 `before_fork` but in a worker that becomes the next mold.
 """
 
-__all__ = ["after_fork", "before_fork", "warm"]
+try:
+    from _plimsoll_mold import RequestTimeout
+except ImportError:
+    class RequestTimeout(BaseException):
+        """The request made no progress for longer than --timeout allows, and is to end now."""
+
+
+__all__ = ["RequestTimeout", "after_fork", "before_fork", "warm"]
 __version__ = "1"
 
 # Read by the server. Lists, so that the order of registration is the order of the calls.
