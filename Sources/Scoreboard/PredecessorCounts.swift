@@ -51,7 +51,7 @@ extension WorkerSlot {
     case .bytes?: done.bytes
     case .durationUs?: done.durationUs
     case .cpuMs?: cpuMs
-    case .shed?: shed
+    case .shed(let reason)?: shed[reason]
     case .service(let index)?: serviceCount(index)
     case nil: nil
     }

@@ -64,7 +64,8 @@ extension ServerFacts {
   /// A number that only rises, and what the slots have of the same.
   struct InheritedField {
     enum Share {
-      case requests, bytes, durationUs, cpuMs, shed
+      case requests, bytes, durationUs, cpuMs
+      case shed(ShedReason)
       case service(Int)
     }
 
@@ -82,7 +83,6 @@ extension ServerFacts {
       InheritedField(line: goneLine, field: Gone.cpuMs, share: .cpuMs),
       InheritedField(line: goneLine, field: Gone.forks),
       InheritedField(line: goneLine, field: Gone.deaths),
-      InheritedField(line: goneLine, field: Gone.shed, share: .shed),
       InheritedField(line: countersLine, field: Counter.generationsServed),
       InheritedField(line: countersLine, field: Counter.generationsFailed),
     ]
@@ -90,6 +90,9 @@ extension ServerFacts {
       DeathCause.allCases.map {
         InheritedField(line: deathLine + process.rawValue, field: $0.rawValue)
       }
+    }
+    + ShedReason.allCases.map {
+      InheritedField(line: shedLine, field: $0.rawValue, share: .shed($0))
     }
     + (0..<ServiceTimes.classes).map {
       InheritedField(
