@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -233,6 +234,8 @@ int clinux_pipe(int *read_end, int *write_end) {
   *write_end = ends[1];
   return 0;
 }
+
+const char *clinux_program_path(void) { return (const char *)getauxval(AT_EXECFN); }
 
 void clinux_trim_heap(void) { malloc_trim(0); }
 

@@ -37,9 +37,14 @@ public enum ControlVerb: String, CaseIterable, Sendable {
   case graceful
   /// Ends it once its connections are done: WINCH.
   case gracefulStop = "graceful-stop"
+  /// The program itself is exchanged for the one that is installed now, no request is lost: URG.
+  case upgrade
 
   /// Whether the server is gone afterwards.
   public var isEnd: Bool { self == .stop || self == .gracefulStop }
+
+  /// All of them in a sentence.
+  static var list: String { allCases.map(\.rawValue).joined(separator: ", ") }
 }
 
 /// The words after `plimsoll status`.
@@ -117,7 +122,7 @@ public struct ControlCommandLine: Equatable, Sendable {
     }
     guard verb != nil || isHelp else {
       throw UsageError(
-        "plimsoll ctl does not say what to do; give one of stop, restart, graceful, graceful-stop")
+        "plimsoll ctl does not say what to do; give one of \(ControlVerb.list)")
     }
   }
 
@@ -152,7 +157,7 @@ public struct ControlCommandLine: Equatable, Sendable {
       let near = Suggestion.phrase(for: word, among: ControlVerb.allCases.map(\.rawValue))
       return UsageError(
         "\"\(word)\" is nothing that plimsoll ctl does"
-          + (near.isEmpty ? "; give one of stop, restart, graceful, graceful-stop" : near))
+          + (near.isEmpty ? "; give one of \(ControlVerb.list)" : near))
     }
     return UsageError("\"\(word)\" is nothing that plimsoll ctl does; \(advice)")
   }

@@ -13,7 +13,7 @@ public enum HelpText {
     Usage:
       plimsoll serve APP [options]   serve an application; "plimsoll serve --help" has the options
       plimsoll status                show what a running server does
-      plimsoll ctl WORD              stop, restart, graceful or graceful-stop a running server
+      plimsoll ctl WORD              stop, restart, graceful, graceful-stop or upgrade a server
       plimsoll --version             print the version
       plimsoll --help                print this
 
@@ -38,7 +38,7 @@ public enum HelpText {
 
   /// `plimsoll ctl --help`.
   public static let control = """
-    Usage: plimsoll ctl stop|restart|graceful|graceful-stop [options]
+    Usage: plimsoll ctl stop|restart|graceful|graceful-stop|upgrade [options]
 
     Tells a running server to stop or to load new code, and waits until that is done.
 
@@ -46,6 +46,8 @@ public enum HelpText {
       graceful, restart       load the code again and go over to it; no request is lost, and where
                               the new code fails the old one serves on (SIGUSR1, SIGHUP)
       graceful-stop           end it, once every connection is done (SIGWINCH)
+      upgrade                 go over to the Plimsoll that is installed now, with the same options;
+                              no request is lost, and where it fails the old one serves on (SIGURG)
 
       -p, --pid FILE|NUMBER   which server: its pid file, or the process id of its supervisor
                               [the only one that runs and that this user may signal]

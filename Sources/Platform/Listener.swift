@@ -10,6 +10,8 @@ public final class Listener {
   public let number: Int32
   /// How clients write it: `http://127.0.0.1:8000`, `http://[::1]:8000`, `unix:/run/site.sock`.
   public let name: String
+  /// What it was opened for, as `--bind` takes it: a program that takes over finds it by that.
+  public var purpose = ""
   private let file: (path: String, identity: FileIdentity)?
 
   private init(
@@ -27,6 +29,11 @@ public final class Listener {
       now.inode == file.identity.inode
     else { return }
     SmallFile.remove(file.path)
+  }
+
+  /// The Unix socket's file that ``removeFile()`` removes, and which one it is.
+  public var socketFile: (path: String, device: UInt64, inode: UInt64)? {
+    file.map { ($0.path, $0.identity.device, $0.identity.inode) }
   }
 
   // MARK: internet
@@ -204,6 +211,15 @@ public final class Listener {
   ///
   /// - Throws: EBADF, or EINVAL where it is no listening stream socket.
   public convenience init(inherited number: Int32) throws(SystemCallError) {
+    try self.init(takingOver: number, file: nil)
+  }
+
+  /// The same for a socket that a program before this one made in this process.
+  ///
+  /// - Parameter file: a Unix socket's file that is removed at the end, and which one it is.
+  public convenience init(
+    takingOver number: Int32, file: (path: String, device: UInt64, inode: UInt64)?
+  ) throws(SystemCallError) {
     guard clinux_fcntl(number, F_GETFD, 0) >= 0 else { throw SystemCallError("fcntl") }
     guard Self.option(number, SO_ACCEPTCONN) == 1,
       Self.option(number, SO_TYPE) == Int32(SOCK_STREAM.rawValue)
@@ -216,7 +232,10 @@ public final class Listener {
     try FileDescriptor.setKeptByExec(number, false)
     // Fails on a Unix socket, where it means nothing.
     try? Self.setOption(number, Int32(IPPROTO_TCP), TCP_NODELAY)
-    self.init(socket, name: Self.name(of: number))
+    let known = file.map {
+      ($0.path, FileIdentity(device: $0.device, inode: $0.inode, size: 0, modifiedNs: 0))
+    }
+    self.init(socket, name: Self.name(of: number), file: known)
   }
 
   // MARK: helpers

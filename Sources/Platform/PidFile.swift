@@ -59,7 +59,10 @@ public struct PidFile: ~Copyable {
     throw .notWritable(SystemCallError("open"))
   }
 
-  deinit {
+  deinit { Self.remove(path) }
+
+  /// Removes a pid file if it names this process.
+  public static func remove(_ path: String) {
     if Self.holder(path) == getpid() { SmallFile.remove(path) }
   }
 

@@ -54,6 +54,13 @@ public enum Process {
     return error
   }
 
+  /// The path that execve(2) was given for this program (getauxval(3), AT_EXECFN), relative to the
+  /// directory that it was started in; symbolic links are kept. nil where it is not known.
+  public static var programPath: String? {
+    guard let path = unsafe clinux_program_path() else { return nil }
+    return unsafe String(cString: path)
+  }
+
   /// Ends the process at once: no exit handlers, no buffers written.
   public static func exitAtOnce(_ code: Int32) -> Never { _exit(code) }
 

@@ -18,6 +18,8 @@ public enum Signal {
   public static let user2 = SIGUSR2
   /// SIGWINCH.
   public static let windowChange = SIGWINCH
+  /// SIGURG, which does nothing to a program that does not know it.
+  public static let urgent = SIGURG
   /// SIGCHLD.
   public static let child = SIGCHLD
   /// SIGKILL.

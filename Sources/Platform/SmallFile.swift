@@ -127,6 +127,12 @@ public enum SmallFile {
     unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count)
   }
 
+  /// Writes a line of text with write(2); what is not taken at once is lost.
+  public static func writeLine(_ text: String, to descriptor: Int32) {
+    let bytes = Array("\(text)\n".utf8)
+    _ = unsafe bytes.withUnsafeBytes { unsafe write($0, to: descriptor) }
+  }
+
   /// unlink(2).
   public static func remove(_ path: String) { _ = unsafe unlink(path) }
 }

@@ -65,6 +65,47 @@ extension ServerFacts {
     counters[Counter.sequence] = number &+ 2
   }
 
+  // MARK: taken over from a program before this one
+
+  /// A number that only rises, and what the slots have of the same.
+  struct InheritedField {
+    enum Share {
+      case requests, bytes, durationUs, cpuMs
+      case shed(ShedReason)
+      case service(Int)
+    }
+
+    let line: Int
+    let field: Int
+    var share: Share?
+  }
+
+  /// All of them.
+  static let inheritedFields: [InheritedField] =
+    [
+      InheritedField(line: goneLine, field: Gone.requests, share: .requests),
+      InheritedField(line: goneLine, field: Gone.bytes, share: .bytes),
+      InheritedField(line: goneLine, field: Gone.durationUs, share: .durationUs),
+      InheritedField(line: goneLine, field: Gone.cpuMs, share: .cpuMs),
+      InheritedField(line: goneLine, field: Gone.forks),
+      InheritedField(line: goneLine, field: Gone.deaths),
+      InheritedField(line: countersLine, field: Counter.generationsServed),
+      InheritedField(line: countersLine, field: Counter.generationsFailed),
+    ]
+    + ServerProcess.allCases.flatMap { process in
+      DeathCause.allCases.map {
+        InheritedField(line: deathLine + process.rawValue, field: $0.rawValue)
+      }
+    }
+    + ShedReason.allCases.map {
+      InheritedField(line: shedLine, field: $0.rawValue, share: .shed($0))
+    }
+    + (0..<ServiceTimes.classes).map {
+      InheritedField(
+        line: serviceLine + $0 / SharedLine.fields, field: $0 % SharedLine.fields,
+        share: .service($0))
+    }
+
   // MARK: read by others
 
   /// The number to compare before and after reading what processes did; nil while the supervisor

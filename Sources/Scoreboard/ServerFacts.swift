@@ -55,13 +55,16 @@ internal import Reporting
     static let mergedBytes = 1
   }
 
-  private var now: SharedLine { line(0) }
   /// The first line of ServerFacts+Gone.
-  var gone: SharedLine { line(1) }
+  static let goneLine = 1
+  /// The second line of ServerFacts+Gone.
+  static let countersLine = 4
+
+  private var now: SharedLine { line(0) }
+  var gone: SharedLine { line(Self.goneLine) }
   var memoryLine: SharedLine { line(2) }
   var moreMemoryLine: SharedLine { line(3) }
-  /// The second line of ServerFacts+Gone.
-  var counters: SharedLine { line(4) }
+  var counters: SharedLine { line(Self.countersLine) }
 
   /// A line of ServerFacts+Forks, behind the texts.
   func forkLine(_ index: Int) -> SharedLine { line(Self.textLinesEnd + index) }
@@ -145,6 +148,12 @@ internal import Reporting
       now[Now.servingGeneration] = Int64(newValue)
       generationWasServed()
     }
+  }
+
+  /// Generations are numbered on from where a program before this one was; nothing is counted.
+  public func resume(newest: Int, serving: Int) {
+    now[Now.newestGeneration] = Int64(newest)
+    now[Now.servingGeneration] = Int64(serving)
   }
 
   /// The newest generation that was given up; 0 where none was.

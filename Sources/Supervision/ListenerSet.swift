@@ -7,9 +7,14 @@ enum ListenerSet {
   /// Opens all addresses. Sockets that systemd passed take the place of the settings' addresses,
   /// unless these name inherited ones themselves. A Unix socket belongs to `account`, so that
   /// its group may be let in by the permission bits.
-  static func open(_ settings: ServerSettings, for account: Account?) throws(StartFailure)
-    -> [Listener]
-  {
+  ///
+  /// - Parameter sockets: those that a program before this one left, which are used where they are
+  ///   still wanted, and else closed.
+  /// - Parameter isRehearsal: those stay as they are: they are only looked for.
+  static func open(
+    _ settings: ServerSettings, for account: Account?, takingOver sockets: [Handover.Socket] = [],
+    isRehearsal: Bool = false
+  ) throws(StartFailure) -> [Listener] {
     var binds = settings.binds
     let passed = passedSockets()
     let namesInherited = binds.contains { if case .inherited = $0 { true } else { false } }
@@ -18,18 +23,52 @@ enum ListenerSet {
       ErrorLog.write(.info, "listening on \(passed.count) inherited sockets instead of --bind")
     }
     var listeners: [Listener] = []
-    for bind in binds {
-      switch bind {
-      case .internet(let host, let port):
-        listeners += try internet(host: host, port: port, backlog: settings.backlog)
-      case .unix(let path, let mode):
-        listeners.append(
-          try unix(path: path, mode: mode, backlog: settings.backlog, owner: account))
-      case .inherited(let number):
-        listeners.append(try inherited(number))
+    let texts = Set(binds.map(\.description))
+    if !isRehearsal {
+      // Before anything is opened: an address may be another form of one that goes.
+      for socket in sockets where !texts.contains(socket.bind) {
+        try takeOver(socket).removeFile()
       }
     }
+    for bind in binds {
+      let text = bind.description
+      let left = sockets.filter { $0.bind == text }
+      guard left.isEmpty else {
+        if !isRehearsal { for socket in left { listeners.append(try takeOver(socket)) } }
+        continue
+      }
+      let opened = try open(bind, backlog: settings.backlog, for: account)
+      for listener in opened { listener.purpose = text }
+      listeners += opened
+    }
     return listeners
+  }
+
+  private static func open(
+    _ bind: BindAddress, backlog: Int, for account: Account?
+  ) throws(StartFailure) -> [Listener] {
+    switch bind {
+    case .internet(let host, let port):
+      try internet(host: host, port: port, backlog: backlog)
+    case .unix(let path, let mode):
+      [try unix(path: path, mode: mode, backlog: backlog, owner: account)]
+    case .inherited(let number):
+      [try inherited(number)]
+    }
+  }
+
+  /// The socket of a program before this one.
+  private static func takeOver(_ socket: Handover.Socket) throws(StartFailure) -> Listener {
+    do {
+      let listener = try Listener(
+        takingOver: socket.number,
+        file: socket.path.isEmpty ? nil : (socket.path, socket.device, socket.inode))
+      listener.purpose = socket.bind
+      return listener
+    } catch {
+      throw StartFailure(
+        .internalError, "The socket of \(socket.bind) was not handed over (\(error)).")
+    }
   }
 
   /// The numbers of sockets passed by sd_listen_fds(3); the variables are taken away, so that no

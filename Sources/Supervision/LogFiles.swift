@@ -18,11 +18,24 @@ final class LogFiles {
     do {
       try open()
     } catch {
-      throw StartFailure(
-        .internalError,
-        "Cannot write the log \(error.path): \(error.cause); its directory must "
-          + "exist and be writable for this user.")
+      throw Self.failure(error)
     }
+  }
+
+  /// Says why the logs could not be written.
+  static func check(_ settings: ServerSettings) throws(StartFailure) {
+    for path in [settings.errorLogfile, settings.accessLogfile] where !["", "-"].contains(path) {
+      do {
+        _ = try SmallFile.openLog(path)
+      } catch { throw failure(OpenError(path: path, cause: error)) }
+    }
+  }
+
+  private static func failure(_ error: OpenError) -> StartFailure {
+    StartFailure(
+      .internalError,
+      "Cannot write the log \(error.path): \(error.cause); its directory must "
+        + "exist and be writable for this user.")
   }
 
   /// What a `reopenLogs` message carries: error log, then access log.

@@ -165,16 +165,22 @@ extension ProcessGroup {
           + "\(capacity), Python "
           + "\(servingMold?.python ?? "")")
     }
-    if server.fronts.isEmpty { server.startFronts(nowMs: nowMs) }
+    if server.fronts.isEmpty && !server.isTakingOver { server.startFronts(nowMs: nowMs) }
     server.connect(worker, of: self)
     hasServed = true
     hungForks = 0
-    if let servingMold, scoreboard.facts.servingGeneration != servingMold.generation {
-      scoreboard.facts.servingSinceSeconds = Clock.realSeconds()
-      scoreboard.facts.servingGeneration = servingMold.generation
-    }
+    if !server.isTakingOver { noteServing() }
     forkBackOff.becameReady()
     moldBackOff.becameReady()
+  }
+
+  /// Tells who looks at the scoreboard which generation serves.
+  func noteServing() {
+    guard let servingMold, scoreboard.facts.servingGeneration != servingMold.generation else {
+      return
+    }
+    scoreboard.facts.servingSinceSeconds = Clock.realSeconds()
+    scoreboard.facts.servingGeneration = servingMold.generation
   }
 
   /// How many requests it can have in hand, in a few words.
@@ -192,7 +198,7 @@ extension ProcessGroup {
 
   private func announce(_ text: String) {
     ErrorLog.write(.notice, prefix + text)
-    server.notifier.ready(status: text)
+    if !server.isTakingOver { server.notifier.ready(status: text) }
   }
 
   // MARK: the end

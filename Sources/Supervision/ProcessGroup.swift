@@ -97,6 +97,8 @@ final class ProcessGroup {
     scripts = ScriptWatch(settings)
     threadsAllowed = settings.threadsMin
     preloads = settings.preload
+    // After an upgrade it is not 0.
+    generation = parts.scoreboard.facts.newestGeneration
     refork = ReforkPolicy(afterRequests: settings.reforks ? settings.reforkAfter : 0)
     let name = parts.launcher.settings.processGroup
     workers = parts.scoreboard.workerSlots.map {
@@ -127,6 +129,9 @@ final class ProcessGroup {
   /// It cannot be started. A server with only one group ends; else the others go on, and the group
   /// is tried again.
   func cannotStart(_ code: ExitCode, because reason: String, nowMs: Int64) {
+    if server.isTakingOver && phase == .running && server.predecessor?.serves ?? false {
+      return cannotTakeOver(because: reason, nowMs: nowMs)
+    }
     ErrorLog.write(.crit, "\(prefix)cannot start: \(reason)")
     guard phase == .running else { return }
     guard server.groups.count > 1 else { return server.stop(code, nowMs: nowMs) }
@@ -136,6 +141,22 @@ final class ProcessGroup {
     }
     firstDeaths = 0
     moldBackOff.died(readyForMs: nil, nowMs: nowMs)
+  }
+
+  /// The same right after an upgrade, while the processes from before serve.
+  private func cannotTakeOver(because reason: String, nowMs: Int64) {
+    ErrorLog.write(
+      .error,
+      "\(prefix)the application cannot be served after the upgrade, the processes from before keep "
+        + "serving; it is tried again and again, and at once with a HUP signal: \(reason)")
+    if let mold = servingMold {
+      servingMold = nil
+      close(mold, nowMs: nowMs)
+    }
+    firstDeaths = 0
+    scoreboard.facts.failedGeneration = generation
+    moldBackOff.died(readyForMs: nil, nowMs: nowMs)
+    server.notifier.ready(status: "serving as before the upgrade; the new processes failed")
   }
 
   /// The server ends: molds go, workers finish what they have in hand.

@@ -16,6 +16,7 @@ extension Supervisor {
         let reason = from(signal, sender)
         for group in groups { group.restart(because: reason, nowMs: nowMs) }
       case Signal.user2: reopenLogs()
+      case Signal.urgent: beginUpgrade(because: from(signal, sender), nowMs: nowMs)
       default: break
       }
     }
@@ -37,6 +38,9 @@ extension Supervisor {
     while let (pid, status) = Process.reap() {
       if groups.contains(where: { $0.died(pid: pid, status: status, nowMs: nowMs) }) { continue }
       if frontDied(pid: pid, status: status, nowMs: nowMs) { continue }
+      if inheritedDied(pid: pid, status: status) || checkEnded(pid: pid, status: status) {
+        continue
+      }
       // A worker whose pid is not known yet, a mold's helper, or an orphan of the application.
       guard groups.contains(where: { $0.workers.contains { $0.state == .forking } }) else {
         unclaimedDeaths = []
@@ -55,6 +59,7 @@ extension Supervisor {
   /// Whether `pid` is a process that some group, or a front, is known by.
   func isKnown(_ pid: Int32) -> Bool {
     groups.contains { $0.has(pid) } || fronts.contains { $0.pid == pid }
+      || predecessor?.has(pid) ?? false
   }
 
   // MARK: stop
@@ -67,6 +72,7 @@ extension Supervisor {
       ErrorLog.write(.notice, "stopping at once: \(from(signal, sender))")
       for group in groups { group.kill(nowMs: nowMs) }
       for front in fronts where front.pid > 0 { Signal.send(Signal.kill, to: front.pid) }
+      predecessor?.kill()
       return
     }
     ErrorLog.write(.notice, "stopping: \(from(signal, sender))")
@@ -82,7 +88,10 @@ extension Supervisor {
     // The last process that closes its copy makes the kernel refuse new clients.
     for listener in listeners { listener.removeFile() }
     listeners = []
+    upgrade?.cancel()
+    upgrade = nil
     stopFronts(with: message, nowMs: nowMs)
+    predecessor?.finish(with: message, nowMs: nowMs)
     for group in groups { group.stop(with: message, nowMs: nowMs) }
   }
 
@@ -98,6 +107,7 @@ extension Supervisor {
     }
     for group in groups { group.tellAll(.reopenLogs, descriptors: logs.descriptors) }
     tellFronts(.reopenLogs, descriptors: logs.descriptors)
+    predecessor?.tellAll(.reopenLogs, descriptors: logs.descriptors)
     ErrorLog.write(.notice, "logs reopened")
   }
 }

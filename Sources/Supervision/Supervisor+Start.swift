@@ -9,56 +9,123 @@ extension Supervisor {
   ///
   /// - Parameter model: what is to be served, with at least one process group.
   /// - Parameter extensionPath: absolute path of `_plimsoll.abi3.so`.
+  /// - Parameter handover: what the program that ran in this process before has left.
   public static func start(
-    _ model: ServerModel, extensionPath: String
+    _ model: ServerModel, extensionPath: String, after handover: Handover? = nil
   ) throws(StartFailure) -> Supervisor {
     let settings = model.server
+    let environment = InheritedEnvironment()
     unsafe ErrorLog.threshold = LogLevel(name: settings.logLevel) ?? .notice
-    var accounts: [Account?] = []
-    for group in model.groups { accounts.append(try account(group)) }
-    // Who the server as a whole is for: its sockets are his, and its fronts are he.
-    let account = settings.user.isEmpty ? accounts[0] : try account(settings)
+    let accounts = try accounts(model)
     let logs = try LogFiles(settings)
     if settings.umask >= 0 { Process.setFileMask(settings.umask) }
-    let listeners = try ListenerSet.open(settings, for: account)
+    let listeners = try ListenerSet.open(
+      settings, for: accounts.server, takingOver: handover?.sockets ?? [])
     do {
       let pidFile = try pidFile(settings)
-      return try assemble(
-        model, accounts, front: account, logs, listeners, pidFile, extensionPath)
+      if let old = handover?.pidFile, old != settings.pidFile { PidFile.remove(old) }
+      let predecessor = handover.map {
+        Predecessor($0, gracefulTimeoutMs: longestGracefulTimeoutMs(model))
+      }
+      let groups = try groups(model, accounts.groups, extensionPath, handover, predecessor)
+      try prepareProcess()
+      let signals = try SignalDescriptor([
+        Signal.terminate, Signal.interrupt, Signal.quit, Signal.hangUp, Signal.user1, Signal.user2,
+        Signal.windowChange, Signal.urgent, Signal.child,
+      ])
+      return Supervisor(
+        model, environment: environment, groups: groups, logs: logs, listeners: listeners,
+        frontAccount: accounts.server, notifier: .fromEnvironment(), signals: signals,
+        pidFile: pidFile, predecessor: predecessor)
     } catch {
       for listener in listeners { listener.removeFile() }
-      throw error
+      if let failure = error as? StartFailure { throw failure }
+      throw StartFailure(.internalError, "The server cannot be set up: \(error).")
     }
   }
 
-  private static func assemble(
-    _ model: ServerModel, _ accounts: [Account?], front: Account?, _ logs: LogFiles,
-    _ listeners: [Listener], _ pidFile: consuming PidFile?, _ extensionPath: String
-  ) throws(StartFailure) -> Supervisor {
-    do {
-      var groups: [GroupParts] = []
-      for (settings, account) in zip(model.groups, accounts) {
-        groups.append(try parts(settings, account, extensionPath))
-      }
-      if !model.server.usesApachePolicy {
-        let budget = groups[0].memory.budget
-        ErrorLog.write(.notice, "memory budget \(budget.reason)")
-        if let warning = budget.warning { ErrorLog.write(.warn, warning) }
-      }
-      try Process.adoptOrphans()
-      Signal.ignore(Signal.pipe)
-      let signals = try SignalDescriptor([
-        Signal.terminate, Signal.interrupt, Signal.quit, Signal.hangUp, Signal.user1, Signal.user2,
-        Signal.windowChange, Signal.child,
-      ])
-      return Supervisor(
-        settings: model.server, groups: groups, logs: logs, listeners: listeners,
-        frontAccount: front, notifier: .fromEnvironment(), signals: signals, pidFile: pidFile)
-    } catch let failure as StartFailure {
-      throw failure
-    } catch {
-      throw StartFailure(.internalError, "The server cannot be set up: \(error).")
+  /// Says why a server could not take over what a running one would leave to it; changes nothing.
+  public static func rehearse(_ model: ServerModel, after handover: Handover) throws(StartFailure) {
+    let settings = model.server
+    unsafe ErrorLog.threshold = .crit
+    let accounts = try accounts(model)
+    try LogFiles.check(settings)
+    let opened = try ListenerSet.open(
+      settings, for: accounts.server, takingOver: handover.sockets, isRehearsal: true)
+    for listener in opened { listener.removeFile() }
+  }
+
+  /// Who the groups' processes become, and who the server as a whole is for: its sockets are his,
+  /// and its fronts are he.
+  private static func accounts(
+    _ model: ServerModel
+  ) throws(StartFailure) -> (groups: [Account?], server: Account?) {
+    var accounts: [Account?] = []
+    for group in model.groups { accounts.append(try account(group)) }
+    return (accounts, model.server.user.isEmpty ? accounts[0] : try account(model.server))
+  }
+
+  private static func longestGracefulTimeoutMs(_ model: ServerModel) -> Int64 {
+    let all = ([model.server] + model.groups).map(\.gracefulTimeoutMs)
+    return all.contains(0) ? 0 : all.reduce(0, max)
+  }
+
+  private static func prepareProcess() throws(SystemCallError) {
+    try Process.adoptOrphans()
+    Signal.ignore(Signal.pipe)
+  }
+
+  private static func groups(
+    _ model: ServerModel, _ accounts: [Account?], _ extensionPath: String, _ handover: Handover?,
+    _ predecessor: Predecessor?
+  ) throws -> [GroupParts] {
+    // Before there are new ones, so that who looks for a scoreboard finds one of these.
+    let old = takeScoreboards(of: handover)
+    var groups: [GroupParts] = []
+    for (settings, account) in zip(model.groups, accounts) {
+      let part = try parts(settings, account, extensionPath)
+      if let handover { resume(part, after: handover, old, predecessor) }
+      groups.append(part)
     }
+    if !model.server.usesApachePolicy {
+      let budget = groups[0].memory.budget
+      ErrorLog.write(.notice, "memory budget \(budget.reason)")
+      if let warning = budget.warning { ErrorLog.write(.warn, warning) }
+    }
+    return groups
+  }
+
+  /// The scoreboards of the program before, by the name of the group, where this one can read them;
+  /// their descriptors are closed.
+  private static func takeScoreboards(of handover: Handover?) -> [String: Scoreboard] {
+    var boards: [String: Scoreboard] = [:]
+    for group in handover?.groups ?? [] where group.scoreboard >= 0 {
+      let file = FileDescriptor(owning: group.scoreboard)
+      do {
+        boards[group.name] = try Scoreboard(mapping: file.number, readOnly: true)
+      } catch {
+        ErrorLog.write(
+          .notice,
+          "upgrade: the scoreboard of \(handover?.software ?? "") has another form; counters begin "
+            + "anew")
+      }
+    }
+    return boards
+  }
+
+  /// A group goes on counting where the program before was.
+  private static func resume(
+    _ part: GroupParts, after handover: Handover, _ old: [String: Scoreboard],
+    _ predecessor: Predecessor?
+  ) {
+    let facts = part.scoreboard.facts
+    facts.startedSeconds = handover.startedSeconds
+    let name = part.launcher.settings.processGroup
+    guard let group = handover.groups.first(where: { $0.name == name }) else { return }
+    facts.resume(newest: group.generation, serving: group.serving)
+    guard let board = old[name] else { return }
+    facts.servingSinceSeconds = board.facts.servingSinceSeconds
+    predecessor?.count(board, for: facts)
   }
 
   /// What one process group is made of.

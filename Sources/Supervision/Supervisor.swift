@@ -10,7 +10,7 @@ internal import Scoreboard
 /// It waits in poll(2) for signals, for messages of its children and for the next deadline, brings
 /// its picture of the tree up to date, and then lets each ``ProcessGroup`` do what its policy asks
 /// for. The extensions hold, in this order of reading: starting (`+Start`), fronts (`+Fronts`),
-/// signals, stopping and the dead (`+Signals`).
+/// signals, stopping and the dead (`+Signals`), going over to another program (`+Upgrade`).
 public final class Supervisor {
   /// Whether the server goes on.
   enum Phase {
@@ -21,6 +21,9 @@ public final class Supervisor {
 
   /// What the server as a whole is set to.
   let settings: ServerSettings
+  /// How it was called, and by whom, for a program that takes over.
+  let invocation: Invocation?
+  let environment: InheritedEnvironment
   let logs: LogFiles
   var listeners: [Listener]
   /// The applications' processes; at least one group.
@@ -33,6 +36,12 @@ public final class Supervisor {
   let outOfMemory = OutOfMemoryCounter()
   let signals: SignalDescriptor
   var pidFile: PidFile?
+  /// An upgrade that was asked for.
+  var upgrade: Upgrade?
+  /// The processes of the program before this one, until the last of them is gone.
+  var predecessor: Predecessor?
+  /// Whether they serve, as not everything of this program does yet.
+  var isTakingOver: Bool
 
   var phase = Phase.running
   /// Set where the server must end; with phase `stopping`, once everything is gone.
@@ -47,13 +56,17 @@ public final class Supervisor {
   let usableCores = UsableCPUs.count
   private var outOfMemoryKills: Int?
 
-  /// Everything that start made; see ``start(_:extensionPath:)``.
+  /// Everything that start made; see ``start(_:extensionPath:after:)``.
   init(
-    settings: ServerSettings, groups parts: [GroupParts], logs: LogFiles, listeners: [Listener],
-    frontAccount: Account?,
-    notifier: ServiceNotifier, signals: consuming SignalDescriptor, pidFile: consuming PidFile?
+    _ model: ServerModel, environment: InheritedEnvironment, groups parts: [GroupParts],
+    logs: LogFiles, listeners: [Listener], frontAccount: Account?, notifier: ServiceNotifier,
+    signals: consuming SignalDescriptor, pidFile: consuming PidFile?, predecessor: Predecessor?
   ) {
-    self.settings = settings
+    settings = model.server
+    invocation = model.invocation
+    self.environment = environment
+    self.predecessor = predecessor
+    isTakingOver = predecessor != nil
     self.logs = logs
     self.listeners = listeners
     self.frontAccount = frontAccount
@@ -68,6 +81,7 @@ public final class Supervisor {
   ///
   /// - Returns: what the process exits with.
   public func run() -> Int32 {
+    takeOver(nowMs: Clock.monotonicMs())
     for group in groups { group.startNextMold(nowMs: Clock.monotonicMs()) }
     while !isFinished {
       waitForEvents()
@@ -78,9 +92,12 @@ public final class Supervisor {
         group.readWorkers(nowMs: nowMs)
       }
       readFronts(nowMs: nowMs)
+      predecessor?.read()
       readSignals(nowMs: nowMs)
       checkDeadlines(nowMs: nowMs)
       followPolicies(nowMs: nowMs)
+      followPredecessor(nowMs: nowMs)
+      followUpgrade(nowMs: nowMs)
     }
     for listener in listeners { listener.removeFile() }
     pidFile = nil
@@ -90,6 +107,7 @@ public final class Supervisor {
 
   private var isFinished: Bool {
     phase == .stopping && groups.allSatisfy(\.isGone) && fronts.allSatisfy { $0.pid == 0 }
+      && predecessor?.children.isEmpty ?? true
   }
 
   private func waitForEvents() {
@@ -99,6 +117,9 @@ public final class Supervisor {
       for worker in group.workers { if let link = worker.link { descriptors.append(link.number) } }
     }
     for front in fronts { if let link = front.link { descriptors.append(link.number) } }
+    for child in predecessor?.children ?? [] {
+      if let link = child.link { descriptors.append(link.number) }
+    }
     let due = nextDueMs
     let waitMs = due == .max ? -1 : max(0, due - Clock.monotonicMs() + 1)
     if hasServed && !hasSettled
@@ -124,22 +145,23 @@ public final class Supervisor {
   private var nextDueMs: Int64 {
     var next = groups.reduce(Int64.max) { min($0, $1.nextDueMs) }
     for front in fronts { next = min(next, front.deadlineMs) }
-    return next
+    return min(next, predecessor?.nextDueMs ?? .max, upgrade?.deadlineMs ?? .max)
   }
 
   private func checkDeadlines(nowMs: Int64) {
     for group in groups { group.checkDeadlines(nowMs: nowMs) }
     for front in fronts where front.deadlineMs <= nowMs { frontIsLate(front, nowMs: nowMs) }
+    predecessor?.checkDeadlines(nowMs: nowMs)
   }
 
   private func followPolicies(nowMs: Int64) {
-    guard phase == .running else { return }
+    guard phase == .running, !isHandingOver else { return }
     if groups.contains(where: { nowMs >= $0.nextDecisionMs }) {
       backlog = listeners.reduce(0) { $0 + $1.waitingConnections }
       cpuMeter.look(at: groups, fronts: fronts, nowMs: nowMs)
     }
     for group in groups {
-      group.memory.others = groups.count > 1 ? others(of: group) : .none
+      group.memory.others = others(of: group)
       group.followPolicy(nowMs: nowMs)
     }
   }
@@ -147,6 +169,7 @@ public final class Supervisor {
   /// What the other groups are for the memory of one.
   private func others(of group: ProcessGroup) -> MemoryWatch.Others {
     var others = MemoryWatch.Others.none
+    others.bytes = predecessor?.bytes ?? 0
     for other in groups where other !== group {
       others.bytes += other.memory.ownBytes + other.memory.pendingBytes(other.workers)
       others.heaviestBytes = max(others.heaviestBytes, other.memory.workersBytes)

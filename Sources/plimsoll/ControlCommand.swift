@@ -6,7 +6,7 @@ internal import Scoreboard
 /// The command that stops and restarts.
 enum ControlCommand {
   /// Milliseconds between two looks at the scoreboard.
-  private static let lookMs: Int64 = 20
+  static let lookMs: Int64 = 20
 
   static func run(_ words: [String]) throws(UsageError) {
     let commandLine = try ControlCommandLine(parsing: words)
@@ -15,7 +15,7 @@ enum ControlCommand {
     }
     let server = try RunningServer.find(commandLine.server)
     // What is needed to see the outcome has to be there before anything is set off.
-    let board = verb.isEnd || !commandLine.waits ? nil : try server.scoreboard()
+    let board = verb.isEnd || !commandLine.waits ? nil : try scoreboard(of: server, for: verb)
     let beganMs = Clock.monotonicMs()
     let generation = board?.facts.newestGeneration ?? 0
     let signal = signal(for: verb)
@@ -32,10 +32,24 @@ enum ControlCommand {
         "\(Signal.name(signal)) is sent to the server \(server.pid) (\(server.title))\n")
     }
     let watch = Watch(beganMs: beganMs, timeoutMs: commandLine.timeoutMs)
-    if let board {
+    if verb == .upgrade {
+      try waitForUpgrade(after: board == nil ? nil : generation, of: server, watch)
+    } else if let board {
       try waitForGeneration(after: generation, of: server, board, watch)
     } else {
       try waitForEnd(of: server, watch)
+    }
+  }
+
+  /// The scoreboard, from which the outcome is seen. Nobody needs that of the release which an
+  /// upgrade replaces, and this program may not know its form.
+  private static func scoreboard(
+    of server: borrowing RunningServer, for verb: ControlVerb
+  ) throws(UsageError) -> Scoreboard? {
+    do {
+      return try server.scoreboard()
+    } catch where verb == .upgrade && error.exitCode == .internalError {
+      return nil
     }
   }
 
@@ -45,11 +59,12 @@ enum ControlCommand {
     case .restart: Signal.hangUp
     case .graceful: Signal.user1
     case .gracefulStop: Signal.windowChange
+    case .upgrade: Signal.urgent
     }
   }
 
   /// How long this has taken, and may take.
-  private struct Watch {
+  struct Watch {
     var beganMs: Int64
     var timeoutMs: Int64
 

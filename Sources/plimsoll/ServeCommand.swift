@@ -10,6 +10,10 @@ enum ServeCommand {
 
   /// Serves; returns only for the actions that print and end.
   static func run(_ words: [String]) throws(UsageError) {
+    // Said by a running server alone, and in front of what somebody typed; one of another release
+    // takes it for a wrong option, and so refuses the upgrade.
+    let (handover, words) = try HandoverWord.split(words)
+    if let handover { return try upgrade(handover, words) }
     var commandLine = try ServeCommandLine(parsing: words, usableCPUs: UsableCPUs.count)
     switch commandLine.action {
     case .help: return Terminal.print(HelpText.serve)
@@ -28,8 +32,35 @@ enum ServeCommand {
       try settle(&commandLine)
       let installation = try Installation()
       announce(commandLine)
-      try become(installation, commandLine.model, typed: typed)
+      try become(installation, model(commandLine, words), typed: typed)
     }
+  }
+
+  /// Takes over from the program that runs in this process, or says whether that can be done.
+  private static func upgrade(_ handover: HandoverWord, _ words: [String]) throws(UsageError) {
+    var commandLine = try ServeCommandLine(parsing: words, usableCPUs: UsableCPUs.count)
+    guard commandLine.action == .serve else {
+      throw UsageError("the server was started with words that serve nothing")
+    }
+    try requireApplication(commandLine)
+    let typed = commandLine.settings.application
+    try settle(&commandLine)
+    try become(
+      try Installation(), model(commandLine, words), typed: typed,
+      passing: handover.wordsForServer)
+  }
+
+  /// What is to be served, with the words that said so.
+  private static func model(_ commandLine: ServeCommandLine, _ words: [String]) -> ServerModel {
+    var model = commandLine.model
+    let directory = FileFacts.workingDirectory ?? ""
+    // A descriptor's path (fexecve(3)) means another file in the next process.
+    let given = Process.programPath.flatMap { $0.hasPrefix("/dev/fd/") ? nil : $0 }
+    let program = given.map { ServerSettings.absolutePath($0, from: directory) }
+    model.invocation = (program ?? FileFacts.resolved("/proc/self/exe")).map {
+      Invocation(program: $0, directory: directory, words: words)
+    }
+    return model
   }
 
   private static func requireApplication(_ commandLine: ServeCommandLine) throws(UsageError) {
@@ -236,7 +267,7 @@ enum ServeCommand {
 
   /// Replaces this program by plimsolld, which reads its settings from a memory file.
   private static func become(
-    _ installation: Installation, _ model: ServerModel, typed: String
+    _ installation: Installation, _ model: ServerModel, typed: String, passing more: [String] = []
   ) throws(UsageError) {
     let number = try memoryFile(model.encoded).release()
     let settings = model.server
@@ -246,7 +277,7 @@ enum ServeCommand {
     title += String(repeating: " ", count: titleBytes - title.utf8.count)
     let arguments = [
       title, "--settings-fd=\(number)", "--extension=\(installation.pythonExtension)",
-    ]
+    ] + more
     let failure = Process.execute(installation.server, arguments: arguments)
     throw UsageError(
       "\(installation.server) cannot be started: \(failure.reason); install Plimsoll again",

@@ -139,6 +139,9 @@ int clinux_is_child(int pid);
 /// pipe2(2) with close-on-exec, which needs _GNU_SOURCE.
 int clinux_pipe(int *read_end, int *write_end);
 
+/// getauxval(3) of AT_EXECFN: the path that execve(2) was given for this program; NULL if unknown.
+const char *clinux_program_path(void);
+
 /// malloc_trim(3): gives free heap pages back to the kernel.
 void clinux_trim_heap(void);
 
