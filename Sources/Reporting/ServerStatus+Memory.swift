@@ -22,10 +22,13 @@ extension ServerStatus.Memory {
   }
 
   /// How many workers there can be, and what keeps them from being more.
-  public func capacitySentence(workers: Int) -> String {
+  ///
+  /// - Parameter policy: the name of the policy that decides; Apache's does not heed the memory.
+  public func capacitySentence(policy: String) -> String {
     guard workerBytes > 0 else { return "no worker was measured yet" }
-    return "\(capacity) workers of \(text(workerBytes)) fit, a fresh one takes "
-      + "\(text(freshWorkerBytes)); \(reason)"
+    var sentence = "\(NumberText.grouped(Int64(capacity))) workers of \(text(workerBytes)) fit"
+    if freshWorkerBytes > 0 { sentence += ", a fresh one takes \(text(freshWorkerBytes))" }
+    return sentence + "; " + (policy == "apache" ? "Apache's policy does not heed it" : reason)
   }
 
   private var reason: String {

@@ -129,7 +129,7 @@ public enum StatusPage {
       fact(
         "Memory", NumberText.bytes(Double(memory.usedBytes)),
         "of \(NumberText.bytes(Double(memory.budgetBytes))); "
-          + ([memory.capacitySentence(workers: status.workers.count)] + memory.notes)
+          + ([memory.capacitySentence(policy: status.policy)] + memory.notes)
           .joined(separator: "; "))
     }
     if let usual = status.forkTimes.usualText {

@@ -42,7 +42,7 @@ public enum StatusTable {
     lines.append("  machine    \(machine)")
     if let memory = status.memory {
       lines.append("  memory     \(memory.sentence)")
-      lines.append("  capacity   \(memory.capacitySentence(workers: status.workers.count))")
+      lines.append("  capacity   \(memory.capacitySentence(policy: status.policy))")
       for note in memory.notes { lines.append("             \(note)") }
     }
     var done = "\(NumberText.grouped(status.totals.requests)) requests, "

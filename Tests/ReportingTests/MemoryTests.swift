@@ -29,7 +29,24 @@ import Testing
   @Test func isToldAsASentence() throws {
     let memory = try #require(status().memory)
     #expect(memory.sentence.contains("(50 %)"))
-    #expect(memory.capacitySentence(workers: 1).hasPrefix("99 workers of "))
+    #expect(
+      memory.capacitySentence(policy: "loadline")
+        == "99 workers of 1.9 MB fit, a fresh one takes 977 kB; the memory is the limit now")
+  }
+
+  /// What was not measured yet is no 0, and what nobody heeds is no limit.
+  @Test func saysNothingThatIsNotKnown() throws {
+    var memory = try #require(status(.demand).memory)
+    memory.freshWorkerBytes = 0
+    memory.capacity = 18_662
+    #expect(
+      memory.capacitySentence(policy: "loadline")
+        == "18,662 workers of 1.9 MB fit; there are as many as the demand needs")
+    #expect(
+      memory.capacitySentence(policy: "apache")
+        == "18,662 workers of 1.9 MB fit; Apache's policy does not heed it")
+    memory.workerBytes = 0
+    #expect(memory.capacitySentence(policy: "loadline") == "no worker was measured yet")
   }
 
   @Test(arguments: [BindingLimit.demand, .processes, .memory, .cpu, .failures])
