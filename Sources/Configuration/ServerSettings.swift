@@ -102,6 +102,12 @@ public struct ServerSettings: Equatable, Sendable {
   public var memoryBudgetBytes: Int64 = 0
   /// Random addition to ``maxRequests``, 0 to this.
   public var maxRequestsJitter = 0
+  /// CPU time after which a worker is replaced; 0: never.
+  public var cpuTimeLimitMs: Int64 = 0
+  /// Own memory above which a worker is replaced after a response; 0: the budget decides alone.
+  public var memoryLimitBytes: Int64 = 0
+  /// Time of service after which a worker is replaced; 0: never.
+  public var restartIntervalMs: Int64 = 0
   /// Connections (not requests) after which a worker is replaced; 0: never.
   public var maxConnectionsPerChild = 0
 
@@ -167,6 +173,11 @@ public struct ServerSettings: Equatable, Sendable {
   public var gracefulTimeoutMs: Int64 = 30_000
   /// A group that nobody asked for so long sleeps without workers; 0: never.
   public var inactivityTimeoutMs: Int64 = 0
+  /// What a worker gets for its exit handlers, or once its requests were given up.
+  public var shutdownTimeoutMs: Int64 = 5_000
+  /// How long requests in hand may take in a worker that was sent SIGTERM; 0: as when the server
+  /// restarts.
+  public var evictionTimeoutMs: Int64 = 0
   /// How long the application may take to be imported.
   public var startupTimeoutMs: Int64 = 60_000
   /// How long an idle connection stays open; 0: keep-alive is off.

@@ -21,6 +21,8 @@ extension SettingDefinition {
     // How many, and for how long.
     "workers", "threads", "max-requests", "max-requests-jitter", "timeout", "queue-timeout",
     "graceful-timeout", "startup-timeout", "inactivity-timeout",
+    "interrupt-timeout", "deadlock-timeout", "cpu-time-limit", "memory-limit", "restart-interval",
+    "shutdown-timeout", "eviction-timeout",
     // What waits for them.
     "queue-limit", "connect-timeout", "header-buffer-size", "response-buffer-size",
     "response-spool-size",

@@ -10,7 +10,7 @@ public enum SettingsTable {
   /// Every row.
   public static let all: [SettingDefinition] =
     application + addresses + processes + apache + limits + times + operation + launch + queue
-    + logs
+    + workerLimits + logs
 
   /// The positional argument of `plimsoll serve`: encoded and printed like a setting, but no
   /// option.

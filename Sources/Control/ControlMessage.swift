@@ -1,5 +1,17 @@
 // ControlMessage: what supervisor, mold and workers say to each other. Pure.
 
+/// Why a worker goes by itself.
+public enum RetireReason: Int32, CaseIterable, Sendable {
+  /// It has served `--max-requests`.
+  case requests
+  /// It has had `--max-connections-per-child`.
+  case connections
+  /// It was sent SIGTERM.
+  case signal
+  /// It is over `--memory-limit`.
+  case memory
+}
+
 /// One message of a control channel (a Unix SOCK_SEQPACKET pair). The supervisor holds one end;
 /// the mold or a worker the other. End of file on a channel means that the other side died.
 public enum ControlMessage: Equatable, Sendable {
@@ -19,6 +31,8 @@ public enum ControlMessage: Equatable, Sendable {
   /// Logs were reopened; the new error log and access log come along as descriptors, in this
   /// order; the access log's only where there is one.
   case reopenLogs
+  /// To a worker: the time for its requests is over; interrupt them and exit.
+  case giveUp
   // Supervisor to front or worker.
   /// Sockets between a front and the worker with `pid` in slot `slot` of the scoreboard of process
   /// group `group` come along; the first of them has the word `first` of that slot. At most 16 at a
@@ -39,8 +53,11 @@ public enum ControlMessage: Equatable, Sendable {
   case forked(slot: Int, pid: Int32)
   /// Mold or worker: cannot go on; exits with `code`. The details are in the error log.
   case failed(code: Int32, message: String)
-  /// Worker: has served `--max-requests`, or was sent SIGTERM, and drains by itself; replace it.
-  case retiring
+  /// Worker: drains by itself, for this reason; replace it. `kibibytes` is what it has for itself
+  /// where that is the reason.
+  case retiring(RetireReason, kibibytes: Int32 = 0)
+  /// Worker: has answered its last request, and goes on with Python's exit handlers.
+  case exiting
   /// Worker: has taken so much more memory since it began to serve, above its allowance, and drains
   /// by itself; replace it. `source` is the URL that stands out, if one does.
   case outgrown(kibibytes: Int32, source: GrowthSource?)
@@ -82,6 +99,7 @@ extension ControlMessage {
     case fork = 1
     case drain, stop, reopenLogs, loading, ready, forked, failed, retiring, filesChanged, outgrown
     case finish, scouted, becameMold, cannotBecomeMold, lanes, retire, laneEnded, wanted
+    case exiting, giveUp
   }
 
   /// The message as bytes: a tag, then 32-bit little-endian numbers, then UTF-8 text to the end.
@@ -102,7 +120,10 @@ extension ControlMessage {
     case .ready: Self.encode(.ready)
     case .forked(let slot, let pid): Self.encode(.forked, [Int32(slot), pid])
     case .failed(let code, let message): Self.encode(.failed, [code], text: message)
-    case .retiring: Self.encode(.retiring)
+    case .retiring(let reason, let kibibytes):
+      Self.encode(.retiring, [reason.rawValue, kibibytes])
+    case .exiting: Self.encode(.exiting)
+    case .giveUp: Self.encode(.giveUp)
     case .outgrown(let kibibytes, nil): Self.encode(.outgrown, [kibibytes])
     case .outgrown(let kibibytes, let source?):
       Self.encode(
@@ -154,7 +175,13 @@ extension ControlMessage {
     case .failed:
       guard let code = Self.number(&rest) else { return nil }
       self = .failed(code: code, message: Self.text(&rest))
-    case .retiring: self = .retiring
+    case .retiring:
+      guard let number = Self.number(&rest), let reason = RetireReason(rawValue: number),
+        let kibibytes = Self.number(&rest), kibibytes >= 0
+      else { return nil }
+      self = .retiring(reason, kibibytes: kibibytes)
+    case .exiting: self = .exiting
+    case .giveUp: self = .giveUp
     case .outgrown:
       guard let kibibytes = Self.number(&rest), kibibytes >= 0 else { return nil }
       guard !rest.isEmpty else {

@@ -15,6 +15,8 @@ struct RequestInterrupter {
   let application: WSGIApplication
   /// Requests without progress since before then are stuck; ms of CLOCK_MONOTONIC.
   let limitMs: Int64
+  /// The worker ends: that is the reason, and not `--timeout`.
+  let isLast: Bool
 
   /// Interrupts all that are stuck and were not interrupted yet.
   ///
@@ -52,9 +54,10 @@ struct RequestInterrupter {
     let exception = MoldScript.requestTimeout(gil)
     // Standard error may be a pipe that nobody reads.
     let threadState = unsafe PyEval_SaveThread()
+    let why = isLast ? "and its worker ends (--graceful-timeout)" : "longer than --timeout"
     ErrorLog.write(
       .error,
-      "\(label): no progress for \(seconds) s, longer than --timeout; plimsoll.RequestTimeout is "
+      "\(label): no progress for \(seconds) s, \(why); plimsoll.RequestTimeout is "
         + "raised in its thread, which is here:\n\(stack)")
     unsafe PyEval_RestoreThread(threadState)
     // From the look to the exception nobody else has the GIL.

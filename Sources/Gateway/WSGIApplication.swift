@@ -69,8 +69,8 @@ public import Server
   /// The handler with this index; nil where there is none now.
   func handler(_ index: Int, _ gil: borrowing GIL) -> HandlerThread? { unsafe handlers[index] }
 
-  /// Makes ``interruptRequests(stuckSinceBefore:)`` reach the main thread while that waits in the
-  /// kernel, too. In a worker, on its main thread.
+  /// Makes ``interruptRequests(stuckSinceBefore:isLast:)`` reach the main thread while that waits
+  /// in the kernel, too. In a worker, on its main thread.
   public func prepareInterruptions(_ gil: borrowing GIL) {
     mainThreadHearsSignals = MoldScript.wakeMainThreadOnSignal(gil)
   }
@@ -79,8 +79,8 @@ public import Server
   public override func waitForLock() { PyGILState_Release(PyGILState_Ensure()) }
 
   /// Raises `plimsoll.RequestTimeout` in the threads of stuck requests.
-  public override func interruptRequests(stuckSinceBefore limitMs: Int64) -> Int {
-    RequestInterrupter(application: self, limitMs: limitMs).interruptAll()
+  public override func interruptRequests(stuckSinceBefore limitMs: Int64, isLast: Bool) -> Int {
+    RequestInterrupter(application: self, limitMs: limitMs, isLast: isLast).interruptAll()
   }
 
   /// Gives up the GIL if the thread holds it.

@@ -33,8 +33,9 @@ open class Application {
   ///
   /// - Parameter limitMs: which: those that made the last progress before then, CLOCK_MONOTONIC;
   ///   each once.
+  /// - Parameter isLast: the worker ends, and that is why.
   /// - Returns: how many were interrupted.
-  open func interruptRequests(stuckSinceBefore limitMs: Int64) -> Int { 0 }
+  open func interruptRequests(stuckSinceBefore limitMs: Int64, isLast: Bool) -> Int { 0 }
 
   /// Takes and gives back the lock that ``respond(to:)`` needs. A thread that is no handler.
   open func waitForLock() {}

@@ -2,6 +2,7 @@
 internal import Control
 internal import Platform
 internal import Scoreboard
+internal import Synchronization
 
 extension WorkerServer {
   /// Reads the control channel until it is empty.
@@ -24,7 +25,7 @@ extension WorkerServer {
 
   private func obey(_ message: ControlMessage, _ descriptors: [Int32]) {
     switch message {
-    case .drain, .finish, .stop: becomesMold = false
+    case .drain, .finish, .stop, .giveUp: becomesMold = false
     default: break
     }
     switch message {
@@ -43,6 +44,10 @@ extension WorkerServer {
       return
     case .retire(let pid):
       retireLanes(pid: pid)
+    case .giveUp:
+      beginDrain(.stop)
+      givesUp.store(true, ordering: .releasing)
+      watchdogParker.unpark()
     case .reopenLogs:
       // First the error log, then the access log where there is one.
       if let first = descriptors.first {
@@ -60,16 +65,16 @@ extension WorkerServer {
     for number in descriptors { SocketIO.close(number) }
   }
 
-  /// Has served `--max-requests`, or got SIGTERM: asks to be replaced and goes.
-  func retire() {
+  /// Asks to be replaced and goes.
+  func retire(_ reason: RetireReason, bytes: Int64 = 0) {
     guard drainMode == .none else { return }
-    control.send(.retiring)
+    control.send(.retiring(reason, kibibytes: Int32(clamping: bytes >> 10)))
     beginDrain(.drain)
   }
 
   /// Has served enough requests: retires, or, as a scout, goes to become a mold.
   func hasServedEnough() {
-    guard isScout, drainMode == .none else { return retire() }
+    guard isScout, drainMode == .none else { return retire(.requests) }
     becomesMold = control.send(.scouted)
     beginDrain(.drain)
   }

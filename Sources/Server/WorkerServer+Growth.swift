@@ -4,10 +4,11 @@ internal import Platform
 internal import Scoreboard
 
 extension WorkerServer {
-  /// Looks once in a millisecond whether the process has outgrown its allowance; then it asks to be
-  /// replaced and goes. By the holder of the role.
+  /// Looks once in a millisecond whether the process has outgrown its allowance, or its limit; then
+  /// it asks to be replaced and goes. By the holder of the role.
   func lookAtGrowth() {
     growthLookMs = nowMs
+    if drainMode == .none, let bytes = memoryLimit.excess() { retire(.memory, bytes: bytes) }
     let allowance = slot.allowanceBytes
     guard allowance > 0, drainMode == .none,
       let bytes = growth.excess(over: allowance &+ addedThreadBytes)

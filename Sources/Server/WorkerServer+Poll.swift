@@ -1,5 +1,6 @@
 // WorkerServer+Poll: the threads of a worker and the loop that one of them runs. Assembly.
 internal import Configuration
+internal import Control
 internal import Platform
 internal import Scoreboard
 internal import Synchronization
@@ -104,7 +105,9 @@ extension WorkerServer {
       if nowMs >= shedDueMs { shedOverdue(thread) }
       if nowMs != growthLookMs { lookAtGrowth() }
       if retireAfter != .max && served.load(ordering: .relaxed) >= retireAfter { hasServedEnough() }
-      if rule.lifetimeConnections != .max && rule.isSpent(acceptLoad) { retire() }
+      if rule.lifetimeConnections != .max && rule.isSpent(acceptLoad) {
+        retire(.connections)
+      }
       if hasReleases.load(ordering: .relaxed) && !thread.isMonitor {
         // This waits for the interpreter's lock, so the role can be taken away meanwhile.
         let token = role.enterApplication()
@@ -169,7 +172,7 @@ extension WorkerServer {
       switch token {
       case Token.wakeup: wakeup.silence()
       case Token.control: readControl()
-      case Token.stopSignal: retire()
+      case Token.stopSignal: retire(.signal)
       case let lane where lane & Token.laneBit != 0: laneEvent(lane, events, thread)
       default: accept(Int(token & ~Token.special) - 16)
       }

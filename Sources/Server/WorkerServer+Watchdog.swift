@@ -17,11 +17,15 @@ extension WorkerServer {
 
   private func watchRequests() {
     while !finished.load(ordering: .acquiring) {
+      if givesUp.load(ordering: .acquiring) {
+        _ = application.interruptRequests(stuckSinceBefore: .max, isLast: true)
+      }
       let nowMs = Clock.monotonicMs()
       let ageMs = slot.oldestRequest.map { nowMs - $0.sinceMs }
       if let ageMs, watchRule.probes(ageMs: ageMs) { probeLock(nowMs: nowMs) }
       if let ageMs, watchRule.interrupts(ageMs: ageMs) {
-        _ = application.interruptRequests(stuckSinceBefore: nowMs - watchRule.interruptMs)
+        _ = application.interruptRequests(
+          stuckSinceBefore: nowMs - watchRule.interruptMs, isLast: false)
       }
       _ = watchdogParker.park(timeoutMs: watchRule.restMs(ageMs: ageMs))
     }

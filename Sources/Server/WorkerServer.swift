@@ -45,6 +45,8 @@ internal import Synchronization
   let uploadLimits: Upload.Limits
   let watchRule: WatchRule
   let watchdogParker = Parker()
+  /// Whether the time for requests is over.
+  let givesUp = Atomic<Bool>(false)
   /// Absent where the MPM needs none.
   var monitor: HandlerThread?
 
@@ -110,6 +112,8 @@ internal import Synchronization
   var lingering = 0
   /// What the process took since it began to serve.
   var growth = GrowthGuard()
+  /// What it may have for itself.
+  var memoryLimit: MemoryLimit
   /// When that was last looked at.
   var growthLookMs: Int64 = 0
   var drainMode = DrainMode.none
@@ -209,6 +213,7 @@ internal import Synchronization
     application.lockWaits = LockWaits(slot)
     processID = Process.id
     watchRule = WatchRule(settings)
+    memoryLimit = MemoryLimit(bytes: isFront ? 0 : settings.memoryLimitBytes)
     serverName = StaticBytes(settings.serverTokens)
     var limits = RequestLimits()
     limits.lineBytes = settings.limitRequestLine
@@ -288,7 +293,10 @@ internal import Synchronization
       for thread in running { thread.join() }
       application.detachThread(0)
       accessLog?.flush()
-      guard becomesMold, controlIsOpen else { return .exit(0) }
+      guard becomesMold, controlIsOpen else {
+        control.send(.exiting)
+        return .exit(0)
+      }
       // Copies: the server closes what it owns.
       return .servedEnough(
         control: try FileDescriptor.duplicate(of: control.number).release(),

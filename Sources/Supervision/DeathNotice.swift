@@ -15,6 +15,10 @@ public enum KillReason: Equatable, Sendable {
   case hungFork(seconds: Int64)
   /// It did not finish within `--graceful-timeout`.
   case gracefulTimeout(seconds: Int64)
+  /// It did not finish within `--eviction-timeout`.
+  case evictionTimeout(seconds: Int64)
+  /// Its exit handlers did not finish within `--shutdown-timeout`.
+  case shutdownTimeout(seconds: Int64)
   /// It did not serve yet, and was not needed any more.
   case notNeeded
   /// The server stops at once.
@@ -73,6 +77,7 @@ public struct DeathNotice: Equatable, Sendable {
   public var cause: DeathCause {
     switch status {
     case .exited(code: ExitCode.resources.rawValue): .resourceShortage
+    case .exited(code: 0) where state == .condemned: .timeout
     case .exited: .exit
     case .signalled where killReason?.isDeadlock == true: .deadlock
     case .signalled where killReason != nil: .timeout
@@ -92,6 +97,9 @@ public struct DeathNotice: Equatable, Sendable {
   private var how: String {
     switch status {
     case .exited(code: 0) where isExpected: return "finished"
+    case .exited(code: 0) where state == .condemned && killReason != nil:
+      return "finished when its requests were given up"
+        + (killReason.map { ": " + Self.text($0) } ?? "")
     case .exited(code: ExitCode.resources.rawValue):
       return "exited with code \(ExitCode.resources.rawValue): the machine, or a limit of its "
         + "processes, is short of descriptors, memory or threads (ulimit -n and -u, or memory)"
@@ -135,6 +143,10 @@ public struct DeathNotice: Equatable, Sendable {
         + "held in the process it was forked from"
     case .gracefulTimeout(let seconds):
       "it had not finished after \(seconds) s (--graceful-timeout)"
+    case .evictionTimeout(let seconds):
+      "it had not finished after \(seconds) s (--eviction-timeout)"
+    case .shutdownTimeout(let seconds):
+      "its exit handlers (atexit) had not finished after \(seconds) s (--shutdown-timeout)"
     case .notNeeded: "it was not needed any more"
     case .stoppedAtOnce: "the server was told to stop at once"
     }

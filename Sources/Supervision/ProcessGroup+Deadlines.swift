@@ -17,6 +17,7 @@ extension ProcessGroup {
       next = min(next, worker.deadlineMs)
       isServing = true
     }
+    if isServing && limits.areSet { next = min(next, nextLimitsMs) }
     if isServing && watchStepMs != .max { next = min(next, nextWatchMs) }
     guard phase == .running else { return next }
     let nowMs = Clock.monotonicMs()
@@ -35,6 +36,7 @@ extension ProcessGroup {
     for worker in workers where worker.state != .empty && worker.deadlineMs <= nowMs {
       workerIsLate(worker, nowMs: nowMs)
     }
+    checkLimits(nowMs: nowMs)
     if watchStepMs != .max && nowMs >= nextWatchMs {
       nextWatchMs = nowMs + watchStepMs
       if settings.deadlockTimeoutMs > 0 { findDeadlocks(nowMs: nowMs) }
@@ -76,10 +78,7 @@ extension ProcessGroup {
           ? .hungFork(seconds: readyTimeoutMs / 1000)
           : .startupTimeout(seconds: settings.startupTimeoutMs / 1000),
         nowMs: nowMs)
-    case .draining:
-      kill(
-        worker, because: .gracefulTimeout(seconds: settings.gracefulTimeoutMs / 1000),
-        nowMs: nowMs)
+    case .draining: kill(worker, because: worker.lateReason, nowMs: nowMs)
     case .condemned:
       Signal.send(Signal.kill, to: worker.pid)
       worker.deadlineMs = nowMs + Self.moldClosingMs

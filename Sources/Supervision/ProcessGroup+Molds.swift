@@ -131,7 +131,8 @@ extension ProcessGroup {
     case .failed(let code, let message): mold.failure = (code, message)
     case .filesChanged(let path):
       if mold === servingMold { restart(because: "\(path) changed", nowMs: nowMs) }
-    case .fork, .drain, .finish, .stop, .reopenLogs, .retiring, .outgrown, .scouted, .becameMold,
+    case .fork, .drain, .finish, .stop, .reopenLogs, .retiring, .exiting, .giveUp, .outgrown,
+      .scouted, .becameMold,
       .cannotBecomeMold, .lanes, .retire, .laneEnded, .wanted:
       break
     }

@@ -96,18 +96,10 @@ extension ProcessGroup {
       guard worker.state == .starting else { return }
       if let reason = worker.killReason { return kill(worker, because: reason, nowMs: nowMs) }
       workerIsReady(worker, nowMs: nowMs)
-    case .retiring:
+    case .retiring(let reason, let kibibytes):
       guard worker.state == .ready else { return }
-      worker.scoutIsCancelled = true
-      let limits = [
-        settings.maxRequests > 0 ? "has served --max-requests" : nil,
-        settings.maxConnectionsPerChild > 0 ? "has had --max-connections-per-child" : nil,
-        "was sent SIGTERM",
-      ]
-      let reason = "it " + limits.compactMap { $0 }.joined(separator: ", or ")
-      ErrorLog.write(
-        .info, "\(worker.name) (pid \(worker.pid)) retires and is replaced: \(reason)")
-      beginDraining(worker, nowMs: nowMs)
+      retires(worker, because: reason, kibibytes: kibibytes, nowMs: nowMs)
+    case .exiting: isExiting(worker, nowMs: nowMs)
     case .outgrown(let kibibytes, let source):
       guard worker.state == .ready else { return }
       hasOutgrown(worker, grownBytes: Int64(kibibytes) << 10, source, nowMs: nowMs)
@@ -124,7 +116,7 @@ extension ProcessGroup {
     case .becameMold: scoutBecameMold(worker, nowMs: nowMs)
     case .cannotBecomeMold(let reason): worker.scoutFailure = reason
     case .fork, .drain, .finish, .stop, .reopenLogs, .loading, .forked, .filesChanged, .lanes,
-      .retire, .laneEnded, .wanted:
+      .retire, .laneEnded, .wanted, .giveUp:
       break
     }
   }
@@ -204,12 +196,18 @@ extension ProcessGroup {
   // MARK: the end
 
   /// A worker finishes from now on; `--graceful-timeout 0` sets it no limit.
-  func beginDraining(_ worker: WorkerHandle, nowMs: Int64) {
+  ///
+  /// - Parameter isEvicted: it was told so by a signal: `--eviction-timeout`, if there is one.
+  func beginDraining(_ worker: WorkerHandle, isEvicted: Bool = false, nowMs: Int64) {
     worker.state = .draining
     // The fronts close the worker's lanes as they become idle. When the server ends they go first.
     if phase == .running { server.tellFronts(.retire(pid: worker.pid)) }
-    worker.deadlineMs =
-      settings.gracefulTimeoutMs > 0 ? nowMs + settings.gracefulTimeoutMs : .max
+    let usesEviction = isEvicted && settings.evictionTimeoutMs > 0
+    let limitMs = usesEviction ? settings.evictionTimeoutMs : settings.gracefulTimeoutMs
+    worker.deadlineMs = limitMs > 0 ? nowMs + limitMs : .max
+    worker.lateReason =
+      usesEviction
+      ? .evictionTimeout(seconds: limitMs / 1000) : .gracefulTimeout(seconds: limitMs / 1000)
   }
 
   /// Lets a worker finish what it has in hand; one that does not serve yet is killed.
@@ -244,7 +242,8 @@ extension ProcessGroup {
     }
     worker.state = .condemned
     switch reason {
-    case .stuckRequest, .deadlock, .startupTimeout, .hungFork, .gracefulTimeout:
+    case .gracefulTimeout, .evictionTimeout: giveUpRequests(of: worker, nowMs: nowMs)
+    case .stuckRequest, .deadlock, .startupTimeout, .hungFork, .shutdownTimeout:
       Signal.send(Signal.dumpStacks, to: worker.pid)
       worker.deadlineMs = nowMs + Self.lastWordsMs
     case .notNeeded, .stoppedAtOnce:

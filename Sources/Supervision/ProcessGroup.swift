@@ -81,6 +81,9 @@ final class ProcessGroup {
   var memory: MemoryWatch
   var lastGrowthNoticeMs = Int64.min / 2
   var nextWatchMs: Int64 = 0
+  /// What each worker may use up.
+  let limits: WorkerLimits
+  var nextLimitsMs: Int64 = 0
   var shedNotice = ShedNotice()
   var scripts: ScriptWatch
 
@@ -89,6 +92,7 @@ final class ProcessGroup {
     self.server = server
     self.index = index
     settings = parts.launcher.settings
+    limits = WorkerLimits(settings)
     title = settings.title
     launcher = parts.launcher
     scoreboard = parts.scoreboard

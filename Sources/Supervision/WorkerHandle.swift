@@ -18,6 +18,8 @@ final class WorkerHandle {
   var link: ChildLink?
   /// When the present state has lasted too long; .max where it may last.
   var deadlineMs = Int64.max
+  /// What it is killed for where it drains, and its deadline passes.
+  var lateReason = KillReason.gracefulTimeout(seconds: 0)
   var readySinceMs: Int64?
   var killReason: KillReason?
   /// It was told to go because there were more idle workers than are needed.

@@ -19,7 +19,9 @@
 /// 2. Only `forking`, `starting` and `ready` workers count as capacity. Whoever leaves them is
 ///    replaced as the policy decides: no transition forks by itself.
 /// 3. Every state but `empty` and `ready` has a deadline: forking and starting `--startup-timeout`,
-///    draining `--graceful-timeout`, condemned 200 ms. A deadline that passes leads towards
+///    draining `--graceful-timeout`, and `--shutdown-timeout` for exit handlers; condemned 200 ms,
+///    or `--shutdown-timeout` where its requests could be told to end. A deadline that passes leads
+///    towards
 ///    SIGKILL, so every worker that was given up ends.
 /// 4. `condemned` workers were sent the signal that dumps their stacks; SIGKILL follows.
 /// 5. A slot becomes `empty` only after its process was reaped (or was never made), so two workers

@@ -79,6 +79,8 @@ import Testing
     settings.queueTimeoutMs = 7
     (settings.timeoutMs, settings.gracefulTimeoutMs, settings.startupTimeoutMs) = (1, 2, 1003)
     (settings.interruptTimeoutMs, settings.deadlockTimeoutMs) = (4, 5)
+    (settings.cpuTimeLimitMs, settings.memoryLimitBytes, settings.restartIntervalMs) = (6, 7, 8)
+    (settings.shutdownTimeoutMs, settings.evictionTimeoutMs) = (109, 10)
     (settings.keepAliveMs, settings.maxKeepAliveRequests) = (0, 0)
     (settings.headTimeoutMs, settings.headTimeoutMaxMs, settings.headMinRate) = (5, 6000, 7)
     (settings.bodyTimeoutMs, settings.bodyTimeoutMaxMs, settings.bodyMinRate) = (8, 9000, 10)

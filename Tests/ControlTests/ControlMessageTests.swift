@@ -7,7 +7,9 @@ import Testing
     .fork(slot: 0), .fork(slot: 4095, isScout: true), .drain, .finish, .stop, .reopenLogs,
     .loading(python: "3.13.1"),
     .ready, .forked(slot: 3, pid: 1), .forked(slot: 3, pid: .max),
-    .failed(code: 3, message: "Grüße"), .failed(code: -1, message: ""), .retiring,
+    .failed(code: 3, message: "Grüße"), .failed(code: -1, message: ""), .retiring(.requests),
+    .retiring(.connections), .retiring(.signal), .retiring(.memory, kibibytes: 7), .exiting,
+    .giveUp,
     .outgrown(kibibytes: 0, source: nil), .outgrown(kibibytes: 70_000, source: nil),
     .outgrown(
       kibibytes: 70_000, source: .init(path: "/a/%20", kibibytes: 60_000, requests: 9)),

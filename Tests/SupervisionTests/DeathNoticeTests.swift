@@ -51,6 +51,13 @@ import Testing
     #expect(notice(killed, reason: stuck, outOfMemory: true).cause == .timeout)
     #expect(notice(killed, reason: .deadlock(seconds: 300)).cause == .deadlock)
     #expect(notice(killed, reason: .deadlock(seconds: 300)).message.contains("for 300 s none of"))
+    let late = KillReason.evictionTimeout(seconds: 3)
+    #expect(notice(.exited(code: 0), .condemned, reason: late).cause == .timeout)
+    #expect(
+      notice(.exited(code: 0), .condemned, reason: late).message.hasSuffix(
+        "finished when its requests were given up: it had not finished after 3 s "
+          + "(--eviction-timeout)"))
+    #expect(notice(killed, reason: .shutdownTimeout(seconds: 5)).message.contains("(atexit)"))
     #expect(notice(.exited(code: 7)).cause == .exit)
     #expect(notice(.exited(code: 8), .starting).cause == .resourceShortage)
     #expect(notice(.exited(code: 9)).cause == .exit)
