@@ -8,8 +8,8 @@ extension SettingsTable {
       "queue-limit", directive: "WSGIDaemonProcess queue-limit=",
       .count(\.queueLimit, 1...1_000_000), "N", in: .processes,
       help: "Most whole requests that wait for a handler, in each front, or in each worker that "
-        + "has clients itself; one more gets 503 and Retry-After at once. --policy apache has no such "
-        + "limit.",
+        + "has clients itself; one more gets 503 and Retry-After at once. --policy apache has no "
+        + "such limit.",
       reason: "As many as --worker-connections: until somebody knows better, only time turns "
         + "requests away (--queue-timeout)."),
     SettingDefinition(

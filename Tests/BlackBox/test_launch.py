@@ -90,7 +90,12 @@ def encoded_settings(directory):
         'for word in "$@"; do case $word in --settings-fd=*)\n'
         f'cat "/proc/self/fd/${{word#*=}}" > "{caught}";; esac; done\n')
     run_to_its_end("serve", "hello", "--python", sys.executable, stage=str(stage))
-    return caught.read_bytes().replace(b"user\0root\0", b"user\0\0")
+    rest, changed = caught.read_bytes(), b""
+    while rest:
+        count = int.from_bytes(rest[:4], "little")
+        part = rest[4 : 4 + count].replace(b"\0user\0root\0", b"\0user\0\0")
+        rest, changed = rest[4 + count :], changed + len(part).to_bytes(4, "little") + part
+    return changed
 
 
 # The environment.

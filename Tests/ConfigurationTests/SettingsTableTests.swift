@@ -48,12 +48,14 @@ import Testing
     settings.chdir = "/srv"
     settings.pythonPath = ["/a,b", "/c"]
     settings.environment = ["A=", "B=x=\n"]
+    settings.environmentFiles = ["/etc/a,b.env", "/c"]
+    (settings.language, settings.locale, settings.cpuPriority) = ("de_DE", "C.UTF-8", -20)
     settings.python = "/v/bin/python"
     settings.preload = false
     settings.warmRequests = ["/", "POST /a; Cookie: b=1; c=2"]
     (settings.immortal, settings.gatherCode, settings.mergePages) = (false, false, true)
     settings.reforkAfter = 7
-    (settings.mode, settings.fronts) = ("daemon", 3)
+    (settings.mode, settings.fronts) = ("embedded", 3)
     settings.binds = [.inherited(3), .unix(path: "/s", mode: 0), .internet(host: "::", port: 0)]
     settings.backlog = 1
     settings.trustedProxies = ["10.0.0.0/8", "::1", "unix"]
@@ -76,7 +78,9 @@ import Testing
     (settings.limitRequestLine, settings.limitRequestFieldSize) = (100, 101)
     (settings.limitRequestFields, settings.limitRequestBody) = (12, 13)
     (settings.bodyMemoryBytes, settings.temporaryDirectory) = (4097, "/var/tmp")
-    settings.queueTimeoutMs = 7
+    (settings.queueTimeoutMs, settings.queueLimit, settings.connectTimeoutMs) = (7, 8, 9)
+    (settings.responseHeadBytes, settings.responseBufferBytes) = (1024, 4096)
+    settings.responseSpoolBytes = 0
     (settings.timeoutMs, settings.gracefulTimeoutMs, settings.startupTimeoutMs) = (1, 2, 1003)
     (settings.interruptTimeoutMs, settings.deadlockTimeoutMs) = (4, 5)
     (settings.cpuTimeLimitMs, settings.memoryLimitBytes, settings.restartIntervalMs) = (6, 7, 8)
@@ -90,6 +94,8 @@ import Testing
     (settings.accessLogFormat, settings.logLevel) = ("%h \"%r\"", "debug")
     (settings.processName, settings.reload, settings.reloadExtraFiles) = ("n", true, ["/x,y"])
     settings.serverTokens = ""
+    (settings.processGroup, settings.mounts) = ("blog", ["/b=blog:app", "/=/srv/c.py"])
+    (settings.inactivityTimeoutMs, settings.scriptReloading) = (1, false)
     return settings
   }
 

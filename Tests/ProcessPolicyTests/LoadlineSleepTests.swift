@@ -26,7 +26,7 @@ import Testing
     PolicyTick(nowMs: nowMs, processes: processes, waitingConnections: waiting, usableCores: 2)
   }
 
-  @Test(arguments: [(-1, []), (0, [0, 1]), (1, [0, 1])])
+  @Test(arguments: [(-1, []), (0, [0, 1]), (1, [0, 1])] as [(Int64, [Int])])
   func allEndAfterTheTime(afterMs: Int64, ended: [Int]) {
     var policy = policy()
     let now = 5_000 + Self.inactivityMs + afterMs

@@ -6,12 +6,12 @@ import Scoreboard
 import Testing
 
 @Suite struct ScoreboardTests {
-  /// Every line is one cache line: three for the worker, four for each handler and the monitor.
+  /// Every line is one cache line: six for the worker, four for each handler and the monitor.
   @Test func takesWholeCacheLines() {
     let empty = Scoreboard.bytes(slots: 0, threads: 1)
     #expect(empty % 64 == 0)
-    #expect(Scoreboard.bytes(slots: 1, threads: 1) - empty == 64 * (5 + 2 * 4))
-    #expect(Scoreboard.bytes(slots: 10, threads: 4) - empty == 64 * 10 * (5 + 5 * 4))
+    #expect(Scoreboard.bytes(slots: 1, threads: 1) - empty == 64 * (6 + 2 * 4))
+    #expect(Scoreboard.bytes(slots: 10, threads: 4) - empty == 64 * 10 * (6 + 5 * 4))
   }
 
   @Test func isSharedByItsMappings() throws {
