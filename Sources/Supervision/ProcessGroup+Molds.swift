@@ -132,7 +132,7 @@ extension ProcessGroup {
     case .filesChanged(let path):
       if mold === servingMold { restart(because: "\(path) changed", nowMs: nowMs) }
     case .fork, .drain, .finish, .stop, .reopenLogs, .retiring, .outgrown, .scouted, .becameMold,
-      .cannotBecomeMold, .lanes, .retire, .laneEnded, .wanted:
+      .cannotBecomeMold, .lanes, .letterbox, .retire, .laneEnded, .wanted:
       break
     }
   }

@@ -124,7 +124,7 @@ extension ProcessGroup {
     case .becameMold: scoutBecameMold(worker, nowMs: nowMs)
     case .cannotBecomeMold(let reason): worker.scoutFailure = reason
     case .fork, .drain, .finish, .stop, .reopenLogs, .loading, .forked, .filesChanged, .lanes,
-      .retire, .laneEnded, .wanted:
+      .letterbox, .retire, .laneEnded, .wanted:
       break
     }
   }
@@ -165,8 +165,12 @@ extension ProcessGroup {
           + "\(capacity), Python "
           + "\(servingMold?.python ?? "")")
     }
-    if server.fronts.isEmpty && !server.isTakingOver { server.startFronts(nowMs: nowMs) }
-    server.connect(worker, of: self)
+    // A front that starts is given to every worker that serves, this one among them.
+    if server.fronts.isEmpty && !server.isTakingOver {
+      server.startFronts(nowMs: nowMs)
+    } else {
+      server.connect(worker, of: self)
+    }
     hasServed = true
     hungForks = 0
     if !server.isTakingOver { noteServing() }
