@@ -37,6 +37,7 @@ test: setup-test stage ## run every test: format, unit, fuzz, black box
 
 bench: setup-bench stage ## compare with other servers and write docs/BENCHMARKS.md (ARGS=--help)
 	@$(PYTHON) bench/run.py $(ARGS)
+	@$(PYTHON) bench/daemon.py
 
 bench-memory: setup-bench setup-test stage ## one more worker of each server, forks, the supervisor's CPU
 	@$(PYTHON) bench/peer_cost.py $(ARGS)

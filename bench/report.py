@@ -23,8 +23,8 @@ def write(options, cores, rounds, failures, memory, seconds, load):
         f"`examples/hello/hello.py`, {options.connections} kept-alive connections, one process with"
         f" one thread. Medians of {options.rounds} interleaved rounds of {options.seconds} s; every"
         " server is started fresh for each round and warmed for 1 s.", "",
-        *_table(options, rounds, failures), "",
-        *_legend(options), "",
+        *table(CONTENDERS, options, rounds, failures), "",
+        *legend(CONTENDERS, options), "",
     ]
     if memory:
         lines += ["## Memory", "", *_memory(memory), ""]
@@ -44,7 +44,7 @@ def sections_of_others(page):
     """The sections of a page that say that another command wrote them, with their titles."""
     text = page.read_text() if page.exists() else ""
     parts = re.split(r"(?m)^(?=## )", text)[1:]
-    return [part for part in parts if "Written by `make bench-memory`" in part]
+    return [part for part in parts if re.search("Written by `(make bench-memory|bench/)", part)]
 
 
 def circumstances(seconds, load, command=None, more=()):
@@ -84,7 +84,8 @@ def _first_line(command):
     return text.splitlines()[0].split(" Copyright")[0] if text else "unknown"
 
 
-def _table(options, rounds, failures):
+def table(contenders, options, rounds, failures):
+    """A line for each server."""
     lines = [
         "| server | requests/s | lowest–highest | Plimsoll is | p50 ms | p99 ms"
         " | CPU ms per 1,000 | PSS MB | processes | at once | errors |",
@@ -92,7 +93,7 @@ def _table(options, rounds, failures):
     ]
     ours = rounds.get("plimsoll", [])
     for key in options.servers:
-        name = CONTENDERS[key].name
+        name = contenders[key].name
         if key in failures:
             reason = failures[key].replace("|", "\\|").replace("\n", " ")
             lines.append(f"| {name} | not measured: {reason} |" + " |" * 9)
@@ -120,7 +121,8 @@ def _ratio(key, ours, theirs, failures):
     return f"{statistics.median(a['rps'] / b['rps'] for a, b in zip(ours, theirs)):.2f} ×"
 
 
-def _legend(options):
+def legend(contenders, options):
+    """What the columns of the table mean, and how the servers were set up."""
     lines = [
         "- *Plimsoll is*: its requests/s divided by this server's, the median over the rounds.",
         "- *CPU*: user and system time of all processes of the server per 1,000 requests.",
@@ -130,7 +132,8 @@ def _legend(options):
         "", "| server | version | set-up |", "| --- | --- | --- |",
     ]
     for key in options.servers:
-        lines.append(f"| {CONTENDERS[key].name} | {version(key)} | {CONTENDERS[key].note} |")
+        contender = contenders[key]
+        lines.append(f"| {contender.name} | {version(contender)} | {contender.note} |")
     return lines
 
 

@@ -69,13 +69,16 @@ def wrk(port, seconds, connections, core):
     return {name: int(value) for name, value in (pair.split("=") for pair in line[1].split())}
 
 
-def turn(key, options, cores):
-    """One server's turn in one round: started, checked, warmed, measured, stopped."""
+def turn(contender, options, cores):
+    """One server's turn in one round: started, checked, warmed, measured, stopped.
+
+    `cores` are the server's, and the client's.
+    """
     server_core, client_core = cores
     with tempfile.TemporaryDirectory(prefix="plimsoll-bench-") as name:
         directory = Path(name)
         directory.chmod(0o755)
-        running = Running(CONTENDERS[key], Place(free_port(), directory), server_core)
+        running = Running(contender, Place(free_port(), directory), server_core)
         try:
             at_once = check(running.port)
             wrk(running.port, 1, options.connections, client_core)
@@ -99,6 +102,31 @@ def turn(key, options, cores):
             }
         finally:
             running.stop()
+
+
+def interleave(contenders, options, cores, load):
+    """All rounds: the figures of each server, and why some were not measured."""
+    rounds = {key: [] for key in options.servers}
+    failures = {}
+    if load > BUSY:
+        print(f"The machine is busy (load average {load:.1f}): expect noise.", file=sys.stderr)
+    for number in range(options.rounds):
+        for key in options.servers:
+            if key in failures:
+                continue
+            try:
+                figures = turn(contenders[key], options, cores)
+            except (CannotStart, WrongAnswer, subprocess.TimeoutExpired) as error:
+                # Rounds that went well do not hide one that did not.
+                failures[key] = str(error)
+                print(f"round {number + 1}  {key}: not measured, because {error}", flush=True)
+                continue
+            rounds[key].append(figures)
+            print(f"round {number + 1}  {key:20} {figures['rps']:9.0f} requests/s"
+                  f"  p99 {figures['p99_us'] / 1000:8.2f} ms"
+                  f"  CPU {figures['cpu_ms']:7.2f} ms per 1,000  errors {figures['errors']}",
+                  flush=True)
+    return rounds, failures
 
 
 def arguments():
@@ -136,26 +164,8 @@ def main():
     if not (HELLO / "hello.py").exists():
         sys.exit(f"{HELLO / 'hello.py'} is missing; the benchmark serves it.")
     cores = pick_cores()
-    rounds = {key: [] for key in options.servers}
-    failures = {}
     began, load = time.time(), os.getloadavg()[0]
-    if load > BUSY:
-        print(f"The machine is busy (load average {load:.1f}): expect noise.", file=sys.stderr)
-    for number in range(options.rounds):
-        for key in options.servers:
-            if key in failures:
-                continue
-            try:
-                figures = turn(key, options, cores)
-            except (CannotStart, WrongAnswer, subprocess.TimeoutExpired) as error:
-                # Rounds that went well do not hide one that did not.
-                failures[key] = str(error)
-                print(f"round {number + 1}  {key}: not measured, because {error}", flush=True)
-                continue
-            rounds[key].append(figures)
-            print(f"round {number + 1}  {key:12} {figures['rps']:9.0f} requests/s"
-                  f"  p99 {figures['p99_us'] / 1000:8.2f} ms  errors {figures['errors']}",
-                  flush=True)
+    rounds, failures = interleave(CONTENDERS, options, cores, load)
     sections = memory.measure(options.idle) if options.idle else None
     text = report.write(
         options, cores, rounds, failures, sections, seconds=time.time() - began, load=load)

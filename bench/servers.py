@@ -43,6 +43,7 @@ class Contender:
     package: str
     note: str = ""
     environment: dict = field(default_factory=dict)
+    debian: tuple = ()
 
 
 def _script(text):
@@ -80,24 +81,27 @@ def _plimsoll(place):
     return plimsoll_command(place.port, "--max-keep-alive-requests", "0")
 
 
+def apache_command(place, threads, more=""):
+    """Apache with one process and so many threads, and lines of configuration."""
+    missing = [name for name in ("mpm_event", "authz_core", "wsgi")
+               if not (APACHE_MODULES / f"mod_{name}.so").exists()]
+    program = shutil.which("apache2", path="/usr/sbin:/usr/bin")
+    if not program or missing:
+        raise CannotStart("apache2-bin and libapache2-mod-wsgi-py3 are not installed")
+    # Apache gives up root, and what it serves must be readable afterwards.
+    shutil.copy(HELLO / "hello.py", place.directory)
+    text = (ROOT / "bench" / "apache.conf").read_text().format(
+        directory=place.directory, port=place.port, threads=threads, modules=APACHE_MODULES,
+        more=more, identity="User www-data\nGroup www-data" if os.geteuid() == 0 else "")
+    (place.directory / "apache.conf").write_text(text)
+    return [program, "-f", str(place.directory / "apache.conf"), "-D", "FOREGROUND"]
+
+
 def _apache(threads):
-    def command(place):
-        missing = [name for name in ("mpm_event", "authz_core", "wsgi")
-                   if not (APACHE_MODULES / f"mod_{name}.so").exists()]
-        program = shutil.which("apache2", path="/usr/sbin:/usr/bin")
-        if not program or missing:
-            raise CannotStart("apache2-bin and libapache2-mod-wsgi-py3 are not installed")
-        # Apache gives up root, and what it serves must be readable afterwards.
-        shutil.copy(HELLO / "hello.py", place.directory)
-        text = (ROOT / "bench" / "apache.conf").read_text().format(
-            directory=place.directory, port=place.port, threads=threads, modules=APACHE_MODULES,
-            identity="User www-data\nGroup www-data" if os.geteuid() == 0 else "")
-        (place.directory / "apache.conf").write_text(text)
-        return [program, "-f", str(place.directory / "apache.conf"), "-D", "FOREGROUND"]
-
-    return command
+    return lambda place: apache_command(place, threads)
 
 
+APACHE = ("apache2-bin", "libapache2-mod-wsgi-py3")
 UWSGI = ("--master", "--processes", "1", "--chdir", str(HELLO), "--module", "hello",
          "--disable-logging", "--die-on-term", "--need-app")
 
@@ -136,10 +140,12 @@ CONTENDERS = {
     "mod_wsgi": Contender(
         "mod_wsgi, event MPM, 1 thread", _apache(1), "",
         "Embedded mode, one Apache process, one handler thread. Apache closes kept-alive"
-        " connections when all its threads are busy, which the client counts as read errors."),
+        " connections when all its threads are busy, which the client counts as read errors.",
+        debian=APACHE),
     "mod_wsgi-65": Contender(
         "mod_wsgi, event MPM, 65 threads", _apache(65), "",
-        "The same with a thread for every connection, so that it has none to close."),
+        "The same with a thread for every connection, so that it has none to close.",
+        debian=APACHE),
 }
 
 
@@ -210,17 +216,18 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def version(key):
-    """The version of a contender, as its package says."""
-    contender = CONTENDERS[key]
+def version(contender):
+    """The version of a contender, as its packages say: PyPI's, and Debian's."""
+    told = []
     if contender.package:
         command = [str(PYTHON), "-m", "pip", "list", "--disable-pip-version-check"]
         found = re.search(rf"^{contender.package}\s+(\S+)", _output(command), re.M | re.I)
-        return found[1] if found else "not installed"
-    if key == "plimsoll":
-        return _output(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]) or "unknown"
-    packages = ["apache2-bin", "libapache2-mod-wsgi-py3"]
-    return _output(["dpkg-query", "-W", "-f", "${Package} ${Version}  ", *packages])
+        told.append(found[1] if found else "not installed")
+    if contender.debian:
+        told.append(_output(
+            ["dpkg-query", "-W", "-f", "${Package} ${Version}  ", *contender.debian]))
+    return "; ".join(told) or _output(
+        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]) or "unknown"
 
 
 def _output(command):

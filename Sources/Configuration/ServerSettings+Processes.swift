@@ -9,8 +9,11 @@ extension ServerSettings {
   /// Whether fronts have the clients' connections.
   public var isDaemon: Bool { mode == "daemon" }
 
-  /// Lanes between one front and one worker: requests that the worker may have in hand.
-  public var lanesPerFront: Int { isDaemon ? threadsMax : 0 }
+  /// Requests that a worker may have in hand and ahead of its threads, where they are short.
+  private static let mostRequestsAhead = 16
+
+  /// Lanes between one front and one worker: requests that the worker may have in hand, or ahead.
+  public var lanesPerFront: Int { isDaemon ? max(threadsMax, Self.mostRequestsAhead) : 0 }
 
   /// Whether Apache's policy decides.
   public var usesApachePolicy: Bool { policy == "apache" }

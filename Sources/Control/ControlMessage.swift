@@ -38,6 +38,10 @@ public enum ControlMessage: Equatable, Sendable {
   /// group `group` come along; the first of them has the word `first` of that slot. At most 16 at a
   /// time.
   case lanes(group: Int, slot: Int, pid: Int32, first: Int)
+  /// Memory that a front and the worker with `pid` in slot `slot` of group `group` share for the
+  /// lanes with the words from `first` on, the worker's bell and the front's come along, in this
+  /// order. It comes before its lanes.
+  case letterbox(group: Int, slot: Int, pid: Int32, first: Int)
   /// To a front: the worker with `pid` gets no more requests.
   case retire(pid: Int32)
   /// From a front: a lane of the worker with `pid` ended, which had this word of its slot.
@@ -99,7 +103,7 @@ extension ControlMessage {
     case fork = 1
     case drain, stop, reopenLogs, loading, ready, forked, failed, retiring, filesChanged, outgrown
     case finish, scouted, becameMold, cannotBecomeMold, lanes, retire, laneEnded, wanted
-    case exiting, giveUp
+    case exiting, giveUp, letterbox
   }
 
   /// The message as bytes: a tag, then 32-bit little-endian numbers, then UTF-8 text to the end.
@@ -112,6 +116,8 @@ extension ControlMessage {
     case .reopenLogs: Self.encode(.reopenLogs)
     case .lanes(let group, let slot, let pid, let first):
       Self.encode(.lanes, [Int32(group), Int32(slot), pid, Int32(first)])
+    case .letterbox(let group, let slot, let pid, let first):
+      Self.encode(.letterbox, [Int32(group), Int32(slot), pid, Int32(first)])
     case .retire(let pid): Self.encode(.retire, [pid])
     case .laneEnded(let slot, let pid, let word):
       Self.encode(.laneEnded, [Int32(slot), pid, Int32(word)])
@@ -150,11 +156,14 @@ extension ControlMessage {
     case .finish: self = .finish
     case .stop: self = .stop
     case .reopenLogs: self = .reopenLogs
-    case .lanes:
+    case .lanes, .letterbox:
       guard let group = Self.number(&rest), group >= 0, let slot = Self.number(&rest), slot >= 0,
         let pid = Self.number(&rest), pid > 0, let first = Self.number(&rest), first >= 0
       else { return nil }
-      self = .lanes(group: Int(group), slot: Int(slot), pid: pid, first: Int(first))
+      self =
+        tag == .lanes
+        ? .lanes(group: Int(group), slot: Int(slot), pid: pid, first: Int(first))
+        : .letterbox(group: Int(group), slot: Int(slot), pid: pid, first: Int(first))
     case .laneEnded:
       guard let slot = Self.number(&rest), slot >= 0, let pid = Self.number(&rest), pid > 0,
         let word = Self.number(&rest), word >= 0

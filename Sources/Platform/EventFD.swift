@@ -13,6 +13,9 @@ public struct EventFD: ~Copyable {
     descriptor = FileDescriptor(owning: number)
   }
 
+  /// Takes over an eventfd that another process made.
+  public init(owning number: Int32) { descriptor = FileDescriptor(owning: number) }
+
   /// The number, to register with epoll.
   public var number: Int32 { descriptor.number }
 

@@ -85,6 +85,25 @@ extension Exchange {
 
   // MARK: in a worker
 
+  /// Puts the whole response, the last part of which is `block`, where the front finds it. False
+  /// where it does not fit.
+  func answerPost(_ block: UnsafeRawBufferPointer) -> Bool {
+    let count = writer.count + block.count
+    guard let posted, count <= Letterbox.responseBytes else { return false }
+    let place = unsafe posted.box.responsePlace(postedLane)
+    unsafe place.update(from: owner.output, count: writer.count)
+    if let start = unsafe block.assumingMemoryBound(to: UInt8.self).baseAddress {
+      unsafe (place + writer.count).update(from: start, count: block.count)
+    }
+    pendingFirst = writer.count
+    totalBytesSent += Int64(count)
+    let durationUs = Clock.monotonicMicroseconds() - calledUs
+    if posted.box.answer(postedLane, count: count, durationUs: durationUs) {
+      posted.frontBell.ring()
+    }
+    return true
+  }
+
   /// Tells the front that the response ends here, and not as it should; false where that cannot be
   /// told, because a frame is under way.
   func sendsAbort() -> Bool {

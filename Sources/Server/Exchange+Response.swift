@@ -83,6 +83,14 @@ extension Exchange {
     return unsafe UnsafeRawBufferPointer(rebasing: bytes[0..<(framing == .none ? 0 : count)])
   }
 
+  /// Sends what ends the response: through the letterbox where it is all of it, and short.
+  private func deliver(
+    _ block: UnsafeRawBufferPointer, _ last: UnsafeRawBufferPointer
+  ) -> SendOutcome {
+    if unsafe postedLane >= 0 && pendingFirst == 0 && answerPost(block) { return .sent }
+    return unsafe transmit(block, last)
+  }
+
   private func transmit(
     _ block: UnsafeRawBufferPointer, _ last: UnsafeRawBufferPointer
   ) -> SendOutcome {
@@ -153,11 +161,10 @@ extension Exchange {
       }
     } else if block.count <= HandlerThread.smallBodyBytes {
       unsafe writer.append(copying: block.assumingMemoryBound(to: UInt8.self))
-      unsafe pendingBody = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
-      unsafe conclude(transmit(pendingBody, last), owner: nil)
+      unsafe conclude(deliver(UnsafeRawBufferPointer(start: nil, count: 0), last), owner: nil)
       return false
     }
-    unsafe conclude(transmit(block, last), owner: owner)
+    unsafe conclude(deliver(block, last), owner: owner)
     return unsafe tail?.owner != nil
   }
 
@@ -172,7 +179,7 @@ extension Exchange {
     if headIsSent { beginBlock() } else { completeHead(length: 0) }
     if isLane { beginFrame(0, isLast: true) }
     unsafe conclude(
-      transmit(
+      deliver(
         UnsafeRawBufferPointer(start: nil, count: 0),
         framing == .chunked ? Self.lastChunk : UnsafeRawBufferPointer(start: nil, count: 0)),
       owner: nil)
@@ -183,10 +190,14 @@ extension Exchange {
   func finish(copying bytes: UnsafeRawBufferPointer) {
     precondition(status > 0 && !isOver && !headIsSent)
     completeHead(length: Int64(bytes.count))
-    let block = unsafe accept(bytes)
+    var block = unsafe accept(bytes)
     if isLane { beginFrame(block.count, isLast: true) }
+    if block.count <= HandlerThread.smallBodyBytes {
+      unsafe writer.append(copying: block.assumingMemoryBound(to: UInt8.self))
+      unsafe block = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    }
     unsafe conclude(
-      transmit(block, UnsafeRawBufferPointer(start: nil, count: 0)), owner: nil)
+      deliver(block, UnsafeRawBufferPointer(start: nil, count: 0)), owner: nil)
   }
 
   /// Hands over `count` bytes of `file` from `offset` on and ends the response. The descriptor is

@@ -132,6 +132,12 @@ public enum SendOutcome {
   var isLane: Bool { unsafe connection.pointee.isLane }
   /// The word of the scoreboard by which the front says that nobody waits for the response.
   var lane = 0
+  /// The letterbox that the latest request came through that came through one.
+  var posted: PostedLanes?
+  /// Where in it the response may be put; -1 where it goes through the lane's socket.
+  var postedLane = -1
+  /// When the application began with it, in microseconds of CLOCK_MONOTONIC.
+  var calledUs: Int64 = 0
   /// Bytes of body that were received, for the access log.
   private var bytesReceived: Int64 {
     if case .live(let live) = body { return live.received }
@@ -180,6 +186,18 @@ public enum SendOutcome {
     begin()
     forwarded = unsafe owner.forwarded
     isSecure = forwarded.scheme == .https
+  }
+
+  /// Starts on a request of which only the head is wanted, and known.
+  func open(
+    _ connection: UnsafeMutablePointer<Connection>, head bytes: UnsafePointer<UInt8>,
+    parsed: RequestHead
+  ) {
+    unsafe self.connection = unsafe connection
+    unsafe headBytes = unsafe bytes
+    head = parsed
+    unsafe fields = unsafe UnsafeBufferPointer(start: nil, count: 0)
+    begin()
   }
 
   /// Starts on a request that a front has sent.

@@ -1,5 +1,6 @@
 // Relay: what a front knows of the workers behind it. Assembly.
 public import Configuration
+internal import HTTP1
 internal import Platform
 public import Scoreboard
 
@@ -44,6 +45,10 @@ final class Lane {
   var input = PendingBytes()
   /// What the socket did not take of the request.
   var output = PendingBytes()
+  /// Its place in the letterbox; -1 without one.
+  fileprivate(set) var place = -1
+  /// The parsed head of the request that it carries.
+  var head = RequestHead()
 
   init(number: Int, word: Int, socket: Int32, generation: UInt32, worker: RelayWorker) {
     self.number = number
@@ -70,6 +75,11 @@ final class RelayWorker {
   var busy = 0
   /// It gets no more requests; its lanes are closed as they become idle.
   var isRetired = false
+  /// The memory for short requests and responses; nil without one.
+  var shared: SharedLanes?
+  /// Requests that it may have in hand above what its threads can run: they wait there, so that it
+  /// never waits for this front. See ``RelayWorker/learn(durationUs:)``.
+  private(set) var credit = 0
 
   init(of group: RelayGroup, slot: Int, pid: Int32) {
     self.group = group
@@ -80,6 +90,31 @@ final class RelayWorker {
 
   /// Whether it has a lane and may have a thread for another request.
   var mayTakeMore: Bool { !idle.isEmpty && busy < max(1, board.threadsAllowed) }
+
+  /// Whether it has a lane for a request that waits there.
+  var mayTakeAhead: Bool {
+    credit > 0 && !idle.isEmpty && busy < max(1, board.threadsAllowed) + credit
+  }
+
+  /// Requests that wait there.
+  var ahead: Int { max(0, busy - max(1, board.threadsAllowed)) }
+
+  /// A request took the application so long. Short ones earn credit one by one; a long one takes it
+  /// all, because who waits behind such a one should wait where others could be found.
+  func learn(durationUs: Int64) {
+    if durationUs > Self.longUs {
+      credit = 0
+    } else if durationUs <= Self.shortUs {
+      credit = min(credit + 1, Self.mostCredit)
+    }
+  }
+
+  /// It is stuck with a request.
+  func loseCredit() { credit = 0 }
+
+  private static let shortUs: Int64 = 500
+  private static let longUs: Int64 = 1_000
+  private static let mostCredit = 16
 
   /// Takes an idle lane, of which there is one: rather one whose last request is not only answered
   /// but done with.
@@ -118,6 +153,10 @@ public struct FrontGroup {
   let groups: [RelayGroup]
   /// Lanes that may have something to read, of which no event will tell.
   var again: [Lane] = []
+  /// Those that have requests in their shared memory.
+  var posting: [RelayWorker] = []
+  /// Whether one of them may sleep and has to be woken.
+  var hasUnrung = false
   /// Frames are put together here.
   let frame: UnsafeMutablePointer<UInt8>
   static let frameCapacity = 262_144
@@ -144,11 +183,20 @@ public struct FrontGroup {
         number: number, word: firstWord + offset, socket: socket, generation: generation,
         worker: worker)
       if number == lanes.count { lanes.append(lane) } else { lanes[number] = lane }
+      if let shared = worker.shared { lane.place = shared.takePlace(of: lane) }
       worker.idle.append(lane)
       worker.lanes += 1
       added.append(lane)
     }
     return added
+  }
+
+  /// A worker shares memory with this front; its lanes follow. False where it does already.
+  func add(_ shared: SharedLanes, to group: RelayGroup, slot: Int, pid: Int32) -> Bool {
+    let worker = group.worker(slot: slot, pid: pid)
+    guard worker.shared == nil else { return false }
+    worker.shared = shared
+    return true
   }
 
   /// A worker gets no more requests. Gives back the lanes that can be closed at once.
@@ -177,15 +225,18 @@ struct Carried {
   let index: Int32
   let requestID: UInt64
   let consumed: Int
+  /// Its parsed head; nil where that has to be parsed again.
+  let head: RequestHead?
 
   /// One that waits for a lane: its connection ends with the answer.
   init(waiting index: Int32, requestID: UInt64) {
-    (self.index, self.requestID, consumed) = (index, requestID, 0)
+    (self.index, self.requestID, consumed, head) = (index, requestID, 0, nil)
   }
 
   init(_ lane: Lane) {
     index = lane.connection
     requestID = lane.requestID
     consumed = lane.consumed
+    head = lane.head
   }
 }

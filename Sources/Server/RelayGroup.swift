@@ -15,6 +15,8 @@ internal import Scoreboard
   /// Requests that wait for a lane, the oldest first.
   var queue: IndexQueue
   let queueLimit: QueueLimit
+  /// Requests that wait at workers, when they were last counted.
+  var ahead = 0
   /// At most so many of them have a client that has left.
   var leavers = 0
   /// Since when there has been no worker, CLOCK_MONOTONIC in ms; .max while there is one.
@@ -69,6 +71,7 @@ internal import Scoreboard
   func remove(_ lane: Lane) {
     let worker = lane.worker
     worker.lanes -= 1
+    if lane.place >= 0 { worker.shared?.leavePlace(of: lane) }
     if lane.state == .idle {
       worker.idle.removeAll { $0 === lane }
     } else {
@@ -84,13 +87,24 @@ internal import Scoreboard
     return min(due, max(wholeMs, emptySinceMs) + connectTimeoutMs)
   }
 
+  // MARK: who waits
+
+  /// Requests that wait for a thread, here or at a worker.
+  var waiting: Int { queue.count + ahead }
+
+  /// Tells how many requests wait.
+  func tellWaiting() { slot.setWaiting(waiting) }
+
   // MARK: who gets the next request
 
   /// A lane for a request; nil where every worker has its hands full.
   ///
   /// Of the most recently used workers, one for each core, the one with the fewest requests: each
   /// has an interpreter lock of its own. The others stay idle, and so keep sharing their memory.
-  func take() -> Lane? {
+  ///
+  /// - Parameter isShort: whether the request can be posted, and so taken back: then it may wait
+  ///   at a worker for a thread.
+  func take(isShort: Bool) -> Lane? {
     var chosen = -1
     var seen = 0
     for index in workers.indices where workers[index].mayTakeMore {
@@ -98,6 +112,7 @@ internal import Scoreboard
       seen += 1
       if seen == spread || workers[chosen].busy == 0 { break }
     }
+    if chosen < 0 && isShort { chosen = nearlyFree() }
     guard chosen >= 0 else { return nil }
     let lane = workers[chosen].takeIdle()
     lane.worker.busy += 1
@@ -106,5 +121,15 @@ internal import Scoreboard
       workers.insert(workers.remove(at: chosen), at: spread - 1)
     }
     return lane
+  }
+
+  /// Where no worker has a thread: one with short requests that may have some more of them ahead,
+  /// the one with the fewest of those used side by side; -1 for none.
+  private func nearlyFree() -> Int {
+    var chosen = -1
+    for index in workers.indices.prefix(spread) where workers[index].mayTakeAhead {
+      if chosen < 0 || workers[index].busy < workers[chosen].busy { chosen = index }
+    }
+    return chosen
   }
 }

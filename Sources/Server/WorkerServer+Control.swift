@@ -35,9 +35,12 @@ extension WorkerServer {
       beginDrain(.drain, takingAll: true)
     case .stop:
       beginDrain(.stop, takingAll: true)
+    case .letterbox(let group, let slot, let pid, let first):
+      takeLetterbox(descriptors, group: group, slot: slot, pid: pid, firstWord: first)
+      return
     case .lanes(let group, let slot, let pid, let first):
       if relay == nil {
-        takeLanes(descriptors)
+        takeLanes(descriptors, firstWord: first)
       } else {
         addLanes(descriptors, group: group, slot: slot, pid: pid, firstWord: first)
       }

@@ -30,8 +30,8 @@ extension WorkerServer {
   }
 
   /// Serves the requests that come over these sockets, which are owned from now on.
-  func takeLanes(_ sockets: [Int32]) {
-    for socket in sockets {
+  func takeLanes(_ sockets: [Int32], firstWord: Int) {
+    for (offset, socket) in sockets.enumerated() {
       let index = table.open(socket)
       guard index >= 0 else {
         SocketIO.close(socket)
@@ -39,6 +39,7 @@ extension WorkerServer {
       }
       lanes += 1
       unsafe table[index].pointee.isLane = true
+      attach(index, word: firstWord + offset)
       do {
         try epoll.add(socket, Self.laneEvents, token: table.token(index))
       } catch {
@@ -52,6 +53,7 @@ extension WorkerServer {
   func receiveFrames(_ index: Int32, _ thread: HandlerThread) -> Bool {
     let connection = unsafe table[index]
     unsafe connection.pointee.hasNews = false
+    if !letterboxes.isEmpty, let holds = servePostedLate(index, thread) { return holds }
     while true {
       let keepsInput = unsafe connection.pointee.inputCount > 0
       if keepsInput { unsafe connection.pointee.reserve(16_384) }
@@ -103,12 +105,12 @@ extension WorkerServer {
     }
   }
 
-  private enum Arrived {
+  enum Arrived {
     case incomplete, request, ping, broken
   }
 
   /// What stands in `bytes`: at most one frame, because a front waits for the answer.
-  private func frame(_ bytes: UnsafePointer<UInt8>, count: Int) -> Arrived {
+  func frame(_ bytes: UnsafePointer<UInt8>, count: Int) -> Arrived {
     guard count >= FrameHeader.byteCount else { return .incomplete }
     let seen = unsafe UnsafeBufferPointer(start: bytes, count: count)
     guard let header = unsafe FrameHeader(decoding: seen), header.length <= Self.mostFrameBytes
@@ -131,10 +133,14 @@ extension WorkerServer {
   }
 
   /// Serves the request frame in `bytes`. False when the role was lost.
-  private func serveFrame(
-    _ index: Int32, _ thread: HandlerThread, _ bytes: UnsafeMutablePointer<UInt8>, count: Int
+  ///
+  /// - Parameter isPosted: it came through the letterbox that the exchange has; so may the answer.
+  func serveFrame(
+    _ index: Int32, _ thread: HandlerThread, _ bytes: UnsafeMutablePointer<UInt8>, count: Int,
+    isPosted: Bool = false
   ) -> Bool {
     let connection = unsafe table[index]
+    if !isPosted || thread.isMonitor { thread.exchange.postedLane = -1 }
     if thread.isMonitor {
       // The first idle handler reads it again.
       unsafe enqueueFrame(connection, index, bytes, count: count)
@@ -167,6 +173,7 @@ extension WorkerServer {
     let connection = unsafe table[index]
     let bytes = unsafe connection.pointee.input!
     let count = unsafe connection.pointee.inputCount
+    thread.exchange.postedLane = -1
     guard unsafe openFrame(index, thread, bytes, count: count) else { return holdsRole }
     beginLane(thread.exchange)
     let holds = holdsRole ? runApplication(thread) : runWithoutRole(thread)

@@ -200,7 +200,10 @@ extension WorkerServer {
     dropTail(index, aborted: true)
     if let upload = unsafe connection.pointee.upload { unsafe upload.release() }
     unsafe SocketIO.closeIfOpen(connection.pointee.bodyFile)
-    unsafe lanes -= connection.pointee.isLane ? 1 : 0
+    if unsafe connection.pointee.isLane {
+      lanes -= 1
+      detach(index)
+    }
     unsafe connection.pointee.dropInput()
     timers.cancel(index)
     unsafe show(connection, .ready)

@@ -12,6 +12,11 @@ extension WorkerServer {
   private static let shortPatienceMs: Int64 = 1
   /// Rounds without any request after which the monitor rests.
   private static let restAfterRounds = 64
+  /// How often a front looks whether what it posted ahead is taken up, while it has nothing else to
+  /// do.
+  private static let postsLookMs: Int64 = 2
+  /// Events, less one and a power of two less one, after which a front looks for answers.
+  private static let answersEach = 15
 
   // MARK: Handler threads.
 
@@ -92,10 +97,16 @@ extension WorkerServer {
         let position = batchPosition
         batchPosition += 1
         guard dispatch(batch.token(position), batch.events(position), thread) else { return }
+        if let relay, position & Self.answersEach == Self.answersEach { takeAnswers(relay, thread) }
       }
       if hasHandBacks.load(ordering: .acquiring) {
         guard takeHandBacks(thread) else { return }
         readWaitingLanes(thread)
+      }
+      if let relay {
+        takeAnswers(relay, thread)
+      } else if !letterboxes.isEmpty {
+        guard servePosted(thread) else { return }
       }
       while true {
         let index = timers.expired(nowMs: nowMs)
@@ -128,7 +139,8 @@ extension WorkerServer {
       if !isListening || standsIn || rule.gate != nil || knowsClaims { reviewListening() }
       if standsIn { addThreadIfNeeded() }
       let isIdle = !hasHandBacks.load(ordering: .relaxed)
-      wait(atMostMs: isIdle ? waitMs() : 0)
+      wait(atMostMs: isIdle && saysThatItSleeps() ? waitMs() : 0)
+      saysThatItWoke()
       batchPosition = 0
       if batch.count > 0 { noteChange() }
     }
@@ -149,8 +161,23 @@ extension WorkerServer {
     if isWhole && batch.count < batch.capacity { calmMs = nowMs }
   }
 
+  /// Says to those who share memory with this process that it is about to sleep. False where there
+  /// is something to do already.
+  private func saysThatItSleeps() -> Bool {
+    guard let relay else { return letterboxes.isEmpty || sleepsUnposted() }
+    return relay.sleepsUnanswered()
+  }
+
+  private func saysThatItWoke() {
+    guard let relay else { return wokeUp() }
+    relay.wokeUp()
+  }
+
   private func waitMs() -> Int32 {
     var wait = timers.waitMs(nowMs: nowMs)
+    if let relay, relay.hasPostsAhead {
+      wait = wait < 0 ? Self.postsLookMs : min(wait, Self.postsLookMs)
+    }
     if let accessLog, accessLog.dueMs != .max {
       let due = max(0, accessLog.dueMs - nowMs)
       wait = wait < 0 ? due : min(wait, due)
@@ -171,6 +198,7 @@ extension WorkerServer {
     guard token & Token.special == 0 else {
       switch token {
       case Token.wakeup: wakeup.silence()
+      case Token.bell: break
       case Token.control: readControl()
       case Token.stopSignal: retire(.signal)
       case let lane where lane & Token.laneBit != 0: laneEvent(lane, events, thread)

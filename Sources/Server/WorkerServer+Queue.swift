@@ -117,9 +117,9 @@ extension WorkerServer {
       return true
     }
     let group = relay.groups[routes.route(thread.exchange.route).group]
-    guard !group.queueLimit.hasRoom(waiting: group.queue.count) else { return false }
+    guard !group.queueLimit.hasRoom(waiting: group.waiting) else { return false }
     dropLeavers(group)
-    guard !group.queueLimit.hasRoom(waiting: group.queue.count) else { return false }
+    guard !group.queueLimit.hasRoom(waiting: group.waiting) else { return false }
     shed(index, thread, .queueFull, waitedMs: waitedMs(group.queue.oldest), group.slot)
     return true
   }

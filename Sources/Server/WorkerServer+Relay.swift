@@ -64,11 +64,11 @@ extension WorkerServer {
     unsafe connection.pointee.queuedUs = nowUs
     let group = relay.groups[routes.route(thread.exchange.route).group]
     unsafe connection.pointee.group = UInt16(group.number)
-    guard group.queue.count == 0, let lane = group.take() else {
+    guard group.queue.count == 0, let lane = group.take(isShort: mayBePosted(index)) else {
       unsafe connection.pointee.isQueued = true
       let wholeMs = unsafe connection.pointee.wholeMs
       group.queue.insert(index) { other in unsafe table[other].pointee.wholeMs > wholeMs }
-      group.slot.setWaiting(group.queue.count)
+      group.tellWaiting()
       noteWorkers(group)
       shedDueMs = min(shedDueMs, group.dueMs(wholeMs: wholeMs))
       if group.workers.isEmpty { control.send(.wanted(group: group.number)) }
@@ -79,7 +79,9 @@ extension WorkerServer {
 
   /// Gives waiting requests to lanes that are free.
   func dispatchQueue(of group: RelayGroup, _ relay: Relay, _ thread: HandlerThread) {
-    while group.queue.count > 0, let lane = group.take() {
+    while group.queue.count > 0,
+      let lane = group.take(isShort: mayBePosted(group.queue.oldest))
+    {
       let index = group.queue.pop()
       let connection = unsafe table[index]
       unsafe connection.pointee.isQueued = false
@@ -92,7 +94,7 @@ extension WorkerServer {
       unsafe parseAgain(connection, thread)
       send(index, over: lane, relay, thread)
     }
-    group.slot.setWaiting(group.queue.count)
+    group.tellWaiting()
   }
 
   /// Makes room in the queue: clients that have left would be found only when it is their turn.
@@ -103,7 +105,7 @@ extension WorkerServer {
       unsafe table[index].pointee.isQueued = false
       close(index)
     }
-    group.slot.setWaiting(group.queue.count)
+    group.tellWaiting()
   }
 
   /// Turns away the requests that have waited too long for a worker.
@@ -122,7 +124,7 @@ extension WorkerServer {
       let dueMs = unsafe group.dueMs(wholeMs: table[oldest].pointee.wholeMs)
       guard nowMs >= dueMs else { return dueMs }
       _ = group.queue.pop()
-      group.slot.setWaiting(group.queue.count)
+      group.tellWaiting()
       let connection = unsafe table[oldest]
       unsafe connection.pointee.isQueued = false
       if unsafe connection.pointee.isBroken {
@@ -165,6 +167,7 @@ extension WorkerServer {
     unsafe connection.pointee.lane = Int32(lane.number)
     lane.connection = index
     lane.state = .awaitingHead
+    lane.head = head
     lane.requestID = nextRequestID()
     lane.sentMs = nowMs
     var frame = RequestFrame()
@@ -203,6 +206,11 @@ extension WorkerServer {
       unsafe body = unsafe UnsafeBufferPointer(start: headBytes + head.length, count: count)
     }
     frame.inlineBody = body.count
+    if file < 0,
+      unsafe post(frame, headBytes: headBytes, body: body, connection, on: lane, relay, thread)
+    {
+      return
+    }
     var writer = unsafe ByteWriter(base: relay.frame, capacity: Relay.frameCapacity)
     unsafe frame.encode(
       head, thread.parser.fields, headBytes: headBytes, body: body, peer: connection.clientText,

@@ -67,7 +67,7 @@ extension WorkerServer {
   }
 
   /// Goes through the frames in `bytes`. False where the lane is gone.
-  private func take(
+  func take(
     _ bytes: UnsafeMutablePointer<UInt8>, count: Int, _ lane: Lane, _ relay: Relay,
     _ thread: HandlerThread
   ) -> Bool {
@@ -133,7 +133,7 @@ extension WorkerServer {
     return true
   }
 
-  private func refuseLane(_ lane: Lane, _ relay: Relay, _ thread: HandlerThread) -> Bool {
+  func refuseLane(_ lane: Lane, _ relay: Relay, _ thread: HandlerThread) -> Bool {
     ErrorLog.write(
       .error,
       "The worker with pid \(lane.worker.pid) sent what is no response; its lane is closed. Look "
@@ -187,14 +187,19 @@ extension WorkerServer {
   func openAnswer(_ carried: Carried, _ thread: HandlerThread) {
     let connection = unsafe table[carried.index]
     let exchange: Exchange = thread.exchange
-    unsafe parseAgain(connection, thread)
+    // The log shows fields; what else is wanted of a request is known.
+    if accessLog != nil || carried.head == nil { unsafe parseAgain(connection, thread) }
     let head: UnsafePointer<UInt8>
     if let upload = unsafe connection.pointee.upload {
       unsafe head = unsafe UnsafePointer(upload.takeUnretainedValue().head)
     } else {
       unsafe head = unsafe UnsafePointer(connection.pointee.input!)
     }
-    unsafe exchange.open(connection, head: head)
+    if accessLog == nil, let parsed = carried.head {
+      unsafe exchange.open(connection, head: head, parsed: parsed)
+    } else {
+      unsafe exchange.open(connection, head: head)
+    }
     exchange.requestID = carried.requestID
     exchange.handler = .application
     if accessLog != nil { exchange.beganMicroseconds = unsafe connection.pointee.queuedUs }
@@ -328,6 +333,10 @@ extension WorkerServer {
     let number = unsafe connection.pointee.lane
     guard let relay, number >= 0, let lane = relay.lanes[Int(number)] else { return }
     unsafe connection.pointee.lane = -1
+    if lane.place >= 0, lane.worker.shared?.box.takeBack(lane.place) == true {
+      _ = freeLane(lane, relay)
+      return
+    }
     lane.worker.board.setAbandoned(lane.requestID, lane: lane.word)
     lane.state = .discarding
     lane.connection = -1
@@ -340,8 +349,12 @@ extension WorkerServer {
 
   /// A worker closed its end, or is gone.
   func laneBroke(_ lane: Lane, _ relay: Relay, _ thread: HandlerThread) {
+    // It may have answered before it ended.
+    takeLastAnswer(lane, relay, thread)
+    guard relay.lanes[lane.number] === lane else { return }
     let index = lane.connection
     let state = lane.state
+    if lane.place >= 0 { _ = lane.worker.shared?.box.takeBack(lane.place) }
     let wasBegun = lane.worker.board.begunRequest(lane: lane.word) == lane.requestID
     if !lane.worker.isRetired {
       // The worker may live on; then it gets another lane.
@@ -380,6 +393,7 @@ extension WorkerServer {
 
   func close(_ lane: Lane, _ relay: Relay) {
     relay.remove(lane)
+    if lane.worker.lanes == 0, let shared = lane.worker.shared { epoll.remove(shared.bell.number) }
     noteWorkers(lane.worker.group)
     lane.input.removeAll()
     lane.output.removeAll()

@@ -173,6 +173,7 @@ extension WorkerServer {
   private func call(_ thread: HandlerThread, nowUs: Int64) -> Int64 {
     let exchange = thread.exchange!
     exchange.handler = .application
+    exchange.calledUs = nowUs
     exchange.describe(nowMs: nowUs / 1000)
     if routes.isWhole || route(exchange) {
       application.respond(to: exchange)

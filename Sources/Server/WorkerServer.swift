@@ -106,6 +106,8 @@ internal import Synchronization
   var taken = 0
   /// Connections that are lanes of a front.
   var lanes = 0
+  /// Memory shared with the fronts.
+  var letterboxes: [PostedLanes] = []
   /// In a front: the workers behind it. nil in a worker.
   let relay: Relay?
   /// Connections that only linger before they are closed.
@@ -366,5 +368,6 @@ enum Token {
   static let wakeup = special
   static let control = special | 1
   static let stopSignal = special | 2
+  static let bell = special | 3
   static let firstListener = special | 16
 }

@@ -132,8 +132,7 @@ extension ProcessGroup {
     case .filesChanged(let path):
       if mold === servingMold { restart(because: "\(path) changed", nowMs: nowMs) }
     case .fork, .drain, .finish, .stop, .reopenLogs, .retiring, .exiting, .giveUp, .outgrown,
-      .scouted, .becameMold,
-      .cannotBecomeMold, .lanes, .retire, .laneEnded, .wanted:
+      .scouted, .becameMold, .cannotBecomeMold, .lanes, .letterbox, .retire, .laneEnded, .wanted:
       break
     }
   }

@@ -116,7 +116,7 @@ extension ProcessGroup {
     case .becameMold: scoutBecameMold(worker, nowMs: nowMs)
     case .cannotBecomeMold(let reason): worker.scoutFailure = reason
     case .fork, .drain, .finish, .stop, .reopenLogs, .loading, .forked, .filesChanged, .lanes,
-      .retire, .laneEnded, .wanted, .giveUp:
+      .letterbox, .retire, .laneEnded, .wanted, .giveUp:
       break
     }
   }
@@ -157,8 +157,12 @@ extension ProcessGroup {
           + "\(capacity), Python "
           + "\(servingMold?.python ?? "")")
     }
-    if server.fronts.isEmpty && !server.isTakingOver { server.startFronts(nowMs: nowMs) }
-    server.connect(worker, of: self)
+    // A front that starts is given to every worker that serves, this one among them.
+    if server.fronts.isEmpty && !server.isTakingOver {
+      server.startFronts(nowMs: nowMs)
+    } else {
+      server.connect(worker, of: self)
+    }
     hasServed = true
     hungForks = 0
     if !server.isTakingOver { noteServing() }

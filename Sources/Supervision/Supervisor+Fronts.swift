@@ -165,12 +165,35 @@ extension Supervisor {
     // A scout has one thread.
     let most = group.settings.lanesPerFront
     let wanted = worker.isScout ? 1 : most
+    shareLetterbox(worker, of: group, front, first: front.index * most, lanes: wanted)
     var made = 0
     while made < wanted {
       let count = min(Self.lanesPerMessage, wanted - made)
       let first = front.index * most + made
       guard makeLanes(count, worker, of: group, front, first: first) else { return }
       made += count
+    }
+  }
+
+  /// Makes memory for short requests; without it they go over the sockets, like long ones.
+  private func shareLetterbox(
+    _ worker: WorkerHandle, of group: ProcessGroup, _ front: FrontHandle, first: Int, lanes: Int
+  ) {
+    guard let far = worker.link, let near = front.link else { return }
+    do throws(SystemCallError) {
+      let memory = try Letterbox.makeDescriptor(lanes: min(lanes, Letterbox.mostLanes))
+      let workerBell = try EventFD()
+      let frontBell = try EventFD()
+      let message = ControlMessage.letterbox(
+        group: group.index, slot: worker.slot, pid: worker.pid, first: first)
+      let parts = [memory.number, workerBell.number, frontBell.number]
+      // Who does not take it is on its way out, and that is seen apart.
+      if far.send(message, descriptors: parts) { _ = near.send(message, descriptors: parts) }
+    } catch {
+      ErrorLog.write(
+        .warn,
+        "\(front.name) shares no memory with \(worker.name), so that each request costs more "
+          + "system calls: \(error)")
     }
   }
 

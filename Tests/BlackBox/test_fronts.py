@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import select
 import signal
 
 import pytest
@@ -120,11 +121,25 @@ def test_a_response_whose_worker_was_killed_is_seen_as_truncated(fronted, gate, 
     assert answer_of(running) != worker
 
 
-def test_what_waits_in_the_front_is_answered_when_a_worker_dies(fronted, gate):
+# Requests that are short earn their worker the right to have some more of them ahead.
+QUICK = [0, 40]
+
+
+def be_quick(running, times):
+    """Sends short requests, one after the other."""
+    if times:
+        with running.connect() as connection:
+            for _ in range(times):
+                connection.request()
+
+
+@pytest.mark.parametrize("quick", QUICK)
+def test_what_waits_in_the_front_is_answered_when_a_worker_dies(fronted, gate, quick):
     """The request in hand gets 502, because it may have had its effects; those behind it wait."""
     held = gate()
     running = fronted("--workers", 1, "--threads", 1)
     worker = running.worker_pids()[0]
+    be_quick(running, quick)
     with contextlib.ExitStack() as stack:
         begun = stack.enter_context(running.connect())
         begun.send(at_gate("/gate", held))
@@ -159,6 +174,34 @@ def test_what_a_dead_worker_had_not_begun_is_answered_by_another(fronted, size):
         assert response.status == 200
         assert response.text.split()[0] == str(size)
     assert " 502" not in running.log_text()
+
+
+def test_what_a_stuck_worker_does_not_begin_is_answered_by_another(fronted):
+    """One request may stay with the worker: it has a thread for it, as far as the front knows."""
+    running = fronted("--workers", 2, "--threads", 1)
+    wait_until(lambda: len(running.worker_pids()) == 2, 15, "two workers")
+    be_quick(running, 40)
+    stuck = answer_of(running)
+    os.kill(stuck, signal.SIGSTOP)
+    try:
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(running.connect(timeout=30)) for _ in range(12)]
+            for client in clients:
+                client.send(request_bytes())
+            # Those of the other worker come first, whichever they are.
+            answered = set()
+            while len(answered) < 11:
+                waiting = {one.socket: one for one in clients if one not in answered}
+                ready, _, _ = select.select(list(waiting), [], [], 30)
+                assert ready, f"{len(answered)} of 12 were answered"
+                for each in ready:
+                    assert int(waiting[each].read_response().body) != stuck
+                    answered.add(waiting[each])
+            os.kill(stuck, signal.SIGCONT)
+            for one in set(clients) - answered:
+                assert one.read_response().status == 200
+    finally:
+        os.kill(stuck, signal.SIGCONT)
 
 
 # Fronts that die.
@@ -304,9 +347,11 @@ def test_a_connection_outlives_restarts_of_the_workers(fronted):
     assert len(seen) == 4
 
 
-def test_what_waits_too_long_in_the_front_is_turned_away(fronted, gate):
+@pytest.mark.parametrize("quick", QUICK)
+def test_what_waits_too_long_in_the_front_is_turned_away(fronted, gate, quick):
     held = gate()
     running = fronted("--workers", 1, "--threads", 1, "--queue-timeout", 0.4)
+    be_quick(running, quick)
     with contextlib.ExitStack() as stack:
         busy = stack.enter_context(running.connect())
         busy.send(at_gate("/gate", held))

@@ -18,6 +18,7 @@ import Testing
     .filesChanged(path: "/srv/app.py"),
     .lanes(group: 63, slot: 7, pid: 4711, first: 48), .retire(pid: 4711),
     .laneEnded(slot: 7, pid: 4711, word: 3), .wanted(group: 0), .wanted(group: 63),
+    .letterbox(group: 63, slot: 7, pid: 4711, first: 48),
   ]
 
   @Test(arguments: all) func survives(_ message: ControlMessage) {
