@@ -39,7 +39,9 @@ extension Supervisor {
   /// - Returns: whether `pid` was the process that checks.
   func checkEnded(pid: Int32, status: ExitStatus, nowMs: Int64) -> Bool {
     guard let upgrade, upgrade.pid == pid else { return false }
-    if let reason = upgrade.ended(status, nowMs: nowMs) { upgradeFailed(upgrade.generations, because: reason) }
+    if let reason = upgrade.ended(status, nowMs: nowMs) {
+      upgradeFailed(upgrade.generations, because: reason)
+    }
     return true
   }
 

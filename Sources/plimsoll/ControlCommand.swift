@@ -48,7 +48,7 @@ enum ControlCommand {
   ) throws(UsageError) -> Scoreboard? {
     do {
       return try server.scoreboard()
-    } catch where verb == .upgrade && error.exitCode == .internalError {
+    } catch  where verb == .upgrade && error.exitCode == .internalError {
       return nil
     }
   }

@@ -1,7 +1,9 @@
 """Another program takes the supervisor's place, in the same process, and no request is lost."""
 
+import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -314,6 +316,117 @@ def test_an_old_worker_that_dies_meanwhile(server, site, gate, mode):
     running.wait_for_workers(2, without=old, deadline=30)
 
 
+def slow_to_load(directory, door, version):
+    (directory / "numbered.py").write_text(f"open({door.path!r}).read()\n" + numbered(version))
+
+
+@BOTH
+def test_restarts_and_upgrades_that_overtake_each_other(server, mode):
+    running = server(
+        "responding:application", "--mode", mode, "--workers", 2, "--max-requests", 300,
+        "--keep-alive", "1s",
+    )
+    with Load(running.address, "/pid", keep_alive=4, fresh=2, pause=0.001) as load:
+        for number in (signal.SIGURG, signal.SIGUSR1, signal.SIGURG, signal.SIGUSR2, signal.SIGURG):
+            load.wait_for_answers(50, 60)
+            running.signal(number)
+        load.wait_for_answers(200, 60)
+    assert [str(one) for one in load.failures] == []
+    front = 1 if mode == "daemon" else 0
+    wait_until(lambda: roles(running) == [front, 1, 2], 60, "one generation")
+    wait_until(lambda: len(family(running)) == front + 3, 20, "nothing else")
+
+
+def test_the_last_old_worker_serves_beyond_its_requests(server, site, gate):
+    directory = site(numbered=numbered(1))
+    running = server(
+        "numbered", "--mode", "daemon", "--workers", 1, "--max-requests", 5, chdir=directory)
+    door = gate()
+    slow_to_load(directory, door, 2)
+    running.signal(signal.SIGURG)
+    running.wait_for_log("processes from before serve until")
+    for _ in range(30):
+        assert version_served(running) == "1"
+    door.open()
+    wait_until(lambda: version_served(running) == "2", 20, "version 2")
+
+
+def test_a_group_that_sleeps_is_woken_before(server, site, gate):
+    directory = site(numbered=numbered(1))
+    running = server(
+        "numbered", "--mode", "daemon", "--workers=1", "--inactivity-timeout", "1s",
+        chdir=directory,
+    )
+    assert version_served(running) == "1"
+    wait_until(lambda: not running.worker_pids(), 20, "the group to sleep")
+    door = gate()
+    slow_to_load(directory, door, 2)
+    running.signal(signal.SIGURG)
+    running.wait_for_log("processes from before serve until")
+    assert version_served(running) == "1"
+    door.open()
+    wait_until(lambda: version_served(running) == "2", 20, "version 2")
+
+
+BIG = """
+import os
+import plimsoll
+
+kept = []
+
+
+@plimsoll.after_fork
+def grow():
+    kept.append(os.urandom(24 << 20))
+
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
+    return [b"ok"]
+"""
+
+
+@BOTH
+def test_two_generations_that_do_not_fit(server, site, mode):
+    running = server(
+        "big", "--mode", mode, "--workers", 2, "--memory", "95M", chdir=site(big=BIG))
+    old = set(running.worker_pids())
+    measured = run_until_measured(running)
+    assert measured >= 24 << 20
+    most = 0
+    with Load(running.address, "/", keep_alive=2, fresh=1, pause=0.01) as load:
+        running.signal(signal.SIGURG)
+
+        def exchanged():
+            nonlocal most
+            present = running.worker_pids()
+            big = [pid for pid in present if is_big(pid)]
+            most = max(most, len(big))
+            return len(big) == 2 and not old & set(present)
+
+        wait_until(exchanged, 40, "two new workers")
+    assert [str(one) for one in load.failures] == []
+    assert most <= 3
+
+
+def is_big(pid):
+    try:
+        return processes.private_dirty_bytes(pid) > 20 << 20
+    except OSError:
+        return False
+
+
+def run_until_measured(running):
+    """What the server reckons with for a worker, once it has read those that are there."""
+
+    def expected():
+        code, _, output = run_to_its_end("status", "--json", "--pid", running.pid)
+        memory = json.loads(output)["memory"] if code == 0 else {}
+        return next((v for k, v in memory.items() if k == "worker_bytes" and v > 24 << 20), None)
+
+    return wait_until(expected, 20, "the workers to be measured")
+
+
 def test_counters_go_on(server):
     port = free_port()
     running = server(
@@ -333,6 +446,32 @@ def test_counters_go_on(server):
     assert before >= 50
     upgraded(running)
     wait_until(lambda: answered() >= before, 10, "the counter to go on")
+
+
+@BOTH
+def test_a_release_with_another_scoreboard(server, tmp_path, mode):
+    stage = own_stage(tmp_path)
+    running = server(
+        "responding:application", "--mode", mode, "--workers", 2, stage=str(stage))
+    with Load(running.address, "/pid", keep_alive=2, fresh=2, pause=0.002) as load:
+        load.wait_for_answers(20)
+        for name in ("bin/plimsoll", "libexec/plimsoll/plimsolld", "lib/plimsoll/_plimsoll.abi3.so"):
+            program = stage / name
+            # The mark of the layout, with its version in the last byte, as it stands in the code.
+            text, count = re.subn(rb"[\x01-\x20]losmilp", b"\x7flosmilp", program.read_bytes())
+            assert count > 0, name
+            new = program.with_name("new")
+            new.write_bytes(text)
+            new.chmod(0o755)
+            os.replace(new, program)
+        code, errors, output = run_to_its_end(
+            "ctl", "upgrade", "--pid", running.pid, stage=str(stage))
+        assert code == 0 and "generation 2 serves" in output, errors
+        load.wait_for_answers(20)
+        running.wait_for_log("has another form; counters begin anew")
+    assert [str(one) for one in load.failures] == []
+    front = 1 if mode == "daemon" else 0
+    wait_until(lambda: roles(running) == [front, 1, 2], 40, "one generation")
 
 
 def test_a_word_that_only_servers_say():
