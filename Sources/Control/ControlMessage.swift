@@ -14,6 +14,11 @@ public enum RetireReason: Int32, CaseIterable, Sendable {
 
 /// One message of a control channel (a Unix SOCK_SEQPACKET pair). The supervisor holds one end;
 /// the mold or a worker the other. End of file on a channel means that the other side died.
+///
+/// Supervisor, molds, workers and fronts are of one release, but for the time of an upgrade
+/// (docs/decisions/0008-upgrade-in-place.md): so `drain`, `finish`, `stop`, `reopenLogs`, `retire`
+/// and `lanes`, and `retiring`, `outgrown`, `scouted`, `becameMold` and `laneEnded` keep their
+/// bytes for ever, and numbers of tags are never used again.
 public enum ControlMessage: Equatable, Sendable {
   // Supervisor to mold.
   /// Fork a worker for scoreboard slot `slot`; its channel comes along as a descriptor. A scout

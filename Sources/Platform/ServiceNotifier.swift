@@ -28,6 +28,10 @@ public struct ServiceNotifier: Sendable {
       AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard number >= 0 else { return }
     let socket = FileDescriptor(owning: number)
+    // A manager that does not read must not stop the server: send(2) waits while its queue is full.
+    var limit = timeval(tv_sec: 1, tv_usec: 0)
+    _ = unsafe setsockopt(
+      socket.number, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     let text = Array(lines.joined(separator: "\n").utf8)
     var address = UnixAddress(path)
     unsafe address.withSocketAddress { pointer, length in

@@ -38,6 +38,8 @@ public struct Handover: Equatable, Sendable {
     public var generation = 0
     /// The generation that serves; 0 for none.
     public var serving = 0
+    /// What its next worker is expected to take, bytes; 0: not known.
+    public var expectedBytes: Int64 = 0
     /// Descriptor of its scoreboard.
     public var scoreboard: Int32 = -1
 
@@ -120,6 +122,7 @@ public struct Handover: Equatable, Sendable {
       put("group", group.name)
       put("generation", "\(group.generation)")
       put("serving", "\(group.serving)")
+      put("expected-bytes", "\(group.expectedBytes)")
       put("scoreboard", "\(group.scoreboard)")
     }
     for child in children {
@@ -177,7 +180,7 @@ public struct Handover: Equatable, Sendable {
     case "bind", "path", "device", "inode":
       guard !sockets.isEmpty else { return false }
       return Self.take(name, value, into: &sockets[sockets.count - 1])
-    case "generation", "serving", "scoreboard":
+    case "generation", "serving", "expected-bytes", "scoreboard":
       guard !groups.isEmpty else { return false }
       return Self.take(name, value, into: &groups[groups.count - 1])
     case "role", "name", "of-group", "control", "finishing":
@@ -202,6 +205,7 @@ public struct Handover: Equatable, Sendable {
     switch name {
     case "generation": set(&group.generation, value) && group.generation >= 0
     case "serving": set(&group.serving, value) && group.serving >= 0
+    case "expected-bytes": set(&group.expectedBytes, value) && group.expectedBytes >= 0
     default: set(&group.scoreboard, value)
     }
   }

@@ -37,6 +37,8 @@ struct MemoryWatch {
   private let threadsMin: Int
   private var sampler = MemorySampler()
   private var cost: MarginalCost?
+  /// What a worker is known to take before any was measured; 0: not known.
+  private let priorBytes: Int64
   /// What workers took at their first reading.
   private var fresh: MarginalCost?
   private var server = ServerMemory()
@@ -58,15 +60,22 @@ struct MemoryWatch {
   /// Knows the budget that was decided, and has measured nothing.
   ///
   /// - Parameter sharedBytes: shared memory that the server made.
-  init(_ settings: ServerSettings, sharedBytes: Int) {
-    budget = MemoryWatch.decide(settings.memoryBudgetBytes, group: group)
+  /// - Parameter before: what is known from before an upgrade.
+  init(_ settings: ServerSettings, sharedBytes: Int, _ before: MemoryBefore) {
+    priorBytes = before.expectedBytes
+    budget = MemoryWatch.decide(
+      settings.memoryBudgetBytes, group: group, takenBytes: before.takenBytes)
     threadsMin = settings.threadsMin
     server.sharedMemoryBytes = Int64(sharedBytes)
   }
 
-  private static func decide(_ settingBytes: Int64, group: MemoryGroup?) -> MemoryBudget {
+  private static func decide(
+    _ settingBytes: Int64, group: MemoryGroup?, takenBytes: Int64
+  ) -> MemoryBudget {
     let machine = MachineMemory.read().map {
-      MemoryBudget.Machine(totalBytes: $0.totalBytes, availableBytes: $0.availableBytes)
+      MemoryBudget.Machine(
+        totalBytes: $0.totalBytes,
+        availableBytes: min($0.totalBytes, $0.availableBytes + takenBytes))
     }
     return MemoryBudget.decide(
       setting: settingBytes > 0 ? settingBytes : nil,
@@ -209,7 +218,7 @@ struct MemoryWatch {
     }
     server.kernelBytes = molds.reduce(0) { $0 + (ProcessKernelMemory.read($1.pid)?.bytes ?? 0) }
     if cost == nil {
-      let prior = MarginalCost.prior(moldBytes: server.moldsBytes)
+      let prior = max(priorBytes, MarginalCost.prior(moldBytes: server.moldsBytes))
       cost = MarginalCost(priorBytes: prior)
       fresh = MarginalCost(priorBytes: 0)
     }
@@ -217,7 +226,8 @@ struct MemoryWatch {
 
   // MARK: what came of it
 
-  private var expectedBytes: Int64 { cost?.expectedBytes ?? MarginalCost.prior(moldBytes: nil) }
+  /// What the next worker takes.
+  var expectedBytes: Int64 { cost?.expectedBytes ?? MarginalCost.prior(moldBytes: nil) }
 
   private var freshBytes: Int64 {
     guard let fresh, fresh.measured >= MarginalCost.priorSamples else { return 0 }
@@ -277,6 +287,14 @@ struct MemoryWatch {
     hasWarnedOfMisfit = true
     return sentence
   }
+}
+
+/// What is known of the memory from before an upgrade; all 0 at a start.
+struct MemoryBefore {
+  /// What processes take that are there already, bytes.
+  var takenBytes: Int64 = 0
+  /// What a worker is expected to take, bytes; 0: not known.
+  var expectedBytes: Int64 = 0
 }
 
 extension MemoryBudget.Group {

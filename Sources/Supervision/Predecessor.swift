@@ -13,6 +13,7 @@ internal import Scoreboard
 // 1. They are told what any release understands: `drain`, `finish`, `stop`, `retire`, `lanes` and
 //    `reopenLogs` keep their bytes for ever (ControlMessage).
 // 2. Nobody takes the place of one that ends: molds of another release fork for nobody any more.
+//    So a worker that wants to go, being the last one, stays until the new ones serve.
 // 3. What they count is counted on their own scoreboards (PredecessorCounts).
 
 /// A process that was started by the program before this one.
@@ -24,6 +25,8 @@ final class InheritedChild {
   let group: Int
   var link: ChildLink?
   var isFinishing: Bool
+  /// It said that it goes.
+  var hasRetired = false
   /// When it is killed; .max where it may take its time.
   var deadlineMs = Int64.max
   var killReason: KillReason?
@@ -120,9 +123,7 @@ final class Predecessor {
 
   private func handle(_ message: ControlMessage, from child: InheritedChild) {
     switch message {
-    case .retiring, .outgrown, .scouted:
-      // It ends by itself as soon as the fronts have no lanes to it.
-      tellFronts(.retire(pid: child.pid))
+    case .retiring, .outgrown, .scouted: retires(child)
     case .becameMold: _ = child.link?.send(.stop)
     case .laneEnded(let slot, let pid, let word):
       guard let worker = children.first(where: { $0.pid == pid && $0.role == .worker }),
@@ -140,6 +141,16 @@ final class Predecessor {
       .forked, .cannotBecomeMold, .filesChanged:
       break
     }
+  }
+
+  /// A worker goes, and behind fronts it ends as soon as these have no lanes to it. As nobody comes
+  /// for it, the last one of its group stays for as long as its fronts do.
+  private func retires(_ child: InheritedChild) {
+    child.hasRetired = true
+    let others = children.contains {
+      $0.role == .worker && $0.group == child.group && !$0.hasRetired && !$0.isFinishing
+    }
+    if others { tellFronts(.retire(pid: child.pid)) }
   }
 
   private func tellFronts(_ message: ControlMessage) {

@@ -38,9 +38,8 @@ extension Supervisor {
     while let (pid, status) = Process.reap() {
       if groups.contains(where: { $0.died(pid: pid, status: status, nowMs: nowMs) }) { continue }
       if frontDied(pid: pid, status: status, nowMs: nowMs) { continue }
-      if inheritedDied(pid: pid, status: status) || checkEnded(pid: pid, status: status) {
-        continue
-      }
+      if inheritedDied(pid: pid, status: status) { continue }
+      if checkEnded(pid: pid, status: status, nowMs: nowMs) { continue }
       // A worker whose pid is not known yet, a mold's helper, or an orphan of the application.
       guard groups.contains(where: { $0.workers.contains { $0.state == .forking } }) else {
         unclaimedDeaths = []

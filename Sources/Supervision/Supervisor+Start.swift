@@ -27,6 +27,7 @@ extension Supervisor {
       let predecessor = handover.map {
         Predecessor($0, gracefulTimeoutMs: longestGracefulTimeoutMs(model))
       }
+      predecessor?.look(nowMs: Clock.monotonicMs())
       let groups = try groups(model, accounts.groups, extensionPath, handover, predecessor)
       try prepareProcess()
       let signals = try SignalDescriptor([
@@ -83,7 +84,10 @@ extension Supervisor {
     let old = takeScoreboards(of: handover)
     var groups: [GroupParts] = []
     for (settings, account) in zip(model.groups, accounts) {
-      let part = try parts(settings, account, extensionPath)
+      let before = handover?.groups.first { $0.name == settings.processGroup }
+      let memory = MemoryBefore(
+        takenBytes: predecessor?.bytes ?? 0, expectedBytes: before?.expectedBytes ?? 0)
+      let part = try parts(settings, account, extensionPath, memory)
       if let handover { resume(part, after: handover, old, predecessor) }
       groups.append(part)
     }
@@ -130,7 +134,8 @@ extension Supervisor {
 
   /// What one process group is made of.
   private static func parts(
-    _ settings: ServerSettings, _ account: Account?, _ extensionPath: String
+    _ settings: ServerSettings, _ account: Account?, _ extensionPath: String,
+    _ before: MemoryBefore
   ) throws -> GroupParts {
     let fronts = settings.isDaemon ? settings.fronts : 0
     let board = try Scoreboard.makeDescriptor(
@@ -146,7 +151,7 @@ extension Supervisor {
       settingsNumber: file.release(), scoreboardNumber: board.release(), account: account)
     return GroupParts(
       launcher: launcher, scoreboard: scoreboard, policy: try policy(settings),
-      memory: MemoryWatch(settings, sharedBytes: scoreboard.byteCount))
+      memory: MemoryWatch(settings, sharedBytes: scoreboard.byteCount, before))
   }
 
   /// Slots of the scoreboard.

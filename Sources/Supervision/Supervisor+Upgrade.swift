@@ -37,9 +37,11 @@ extension Supervisor {
   }
 
   /// - Returns: whether `pid` was the process that checks.
-  func checkEnded(pid: Int32, status: ExitStatus) -> Bool {
+  func checkEnded(pid: Int32, status: ExitStatus, nowMs: Int64) -> Bool {
     guard let upgrade, upgrade.pid == pid else { return false }
-    if let reason = upgrade.ended(status) { upgradeFailed(upgrade.generations, because: reason) }
+    if let reason = upgrade.ended(status, nowMs: nowMs) {
+      upgradeFailed(upgrade.generations, because: reason)
+    }
     return true
   }
 
@@ -54,14 +56,24 @@ extension Supervisor {
   }
 
   /// Whether the new program was found good, so that nothing new is to begin here.
-  var isHandingOver: Bool { upgrade.map { $0.pid == 0 } ?? false }
+  var isHandingOver: Bool {
+    guard let upgrade, upgrade.pid == 0 else { return false }
+    return upgrade.isLate || groups.allSatisfy(\.canBeLeft)
+  }
 
   /// Hands over as soon as that can be.
   func followUpgrade(nowMs: Int64) {
     guard let upgrade, phase == .running else { return }
     if upgrade.deadlineMs <= nowMs { upgrade.expire() }
-    // The number of a worker that is being forked is told to this program only.
-    guard isHandingOver, !groups.contains(where: { $0.workers.contains { $0.state == .forking } })
+    guard upgrade.pid == 0 else { return }
+    if !upgrade.isLate { for group in groups { group.wakeToBeLeft(nowMs: nowMs) } }
+    // Who starts is known to, and gets its lanes from, the program that has asked for it.
+    guard isHandingOver,
+      !groups.contains(where: { group in
+        group.workers.contains {
+          $0.state == .forking || (!upgrade.isLate && $0.state == .starting)
+        }
+      })
     else { return }
     handOver(upgrade)
   }
@@ -114,6 +126,7 @@ extension Supervisor {
       part.name = group.settings.processGroup
       part.generation = group.generation
       part.serving = group.scoreboard.facts.servingGeneration
+      part.expectedBytes = group.memory.expectedBytes
       part.scoreboard = group.launcher.scoreboardNumber
       return part
     }
@@ -190,6 +203,21 @@ extension ProcessGroup {
     generation += 1
     scoreboard.facts.newestGeneration = generation
     return generation
+  }
+
+  /// Whether it can do without this program for a while: where it serves at all, some worker is
+  /// there that was not told to go.
+  fileprivate var canBeLeft: Bool {
+    servingMold == nil || !hasServed || workers.contains { $0.state == .ready }
+  }
+
+  /// A group that sleeps could not be woken by the next program, before that has loaded it.
+  fileprivate func wakeToBeLeft(nowMs: Int64) {
+    guard let mold = servingMold, hasServed, nowMs >= forkBackOff.notBeforeMs,
+      !workers.contains(where: \.state.isCapacity),
+      let worker = workers.first(where: { $0.state == .empty })
+    else { return }
+    fork(worker, from: mold, nowMs: nowMs)
   }
 
   /// Whether so many workers serve as there are at least, or as the memory allows.

@@ -4,12 +4,14 @@ internal import Platform
 
 /// An upgrade that was asked for, up to the moment in which the new program takes over.
 ///
-///     checking ──exit code 0──▶ checked ──no worker is being forked──▶ execve(2)
+///     checking ──exit code 0──▶ checked ──all that starts serves, or 10 s──▶ execve(2)
 ///        │
 ///        └── another code, too slow, the server stops ──▶ nothing changed
 final class Upgrade {
   /// How long the new program may look at its settings.
   static let mostCheckMs: Int64 = 30_000
+  /// How long the present program may take to be left.
+  static let mostSettlingMs: Int64 = 10_000
   /// Bytes of what it says that are kept.
   static let mostSaidBytes = 8192
 
@@ -19,6 +21,8 @@ final class Upgrade {
   private(set) var pid: Int32
   private(set) var deadlineMs: Int64
   private(set) var timedOut = false
+  /// The present program is left as it is.
+  private(set) var isLate = false
   /// What it says; it takes no more than ``mostSaidBytes``.
   private let said: FileDescriptor
 
@@ -30,10 +34,9 @@ final class Upgrade {
   ) throws(SystemCallError) {
     self.generations = generations
     let left = try SharedMemory.makeSealed(name: Self.fileName, handover.encoded)
-    let said = try SharedMemory.makeDescriptor(name: "plimsoll-check", count: Self.mostSaidBytes)
+    said = try SharedMemory.makeDescriptor(name: "plimsoll-check", count: Self.mostSaidBytes)
     pid = try Process.fork()
     if pid == 0 { Self.check(invocation, left.number, said, environment) }
-    self.said = said
     deadlineMs = nowMs + Self.mostCheckMs
   }
 
@@ -64,19 +67,20 @@ final class Upgrade {
       invocation.program, arguments: [invocation.program, "serve", handover] + invocation.words)
   }
 
-  /// It took too long: it is killed, and its end is waited for.
+  /// What is waited for took too long. A check is killed, and its end waited for.
   func expire() {
-    timedOut = true
     deadlineMs = .max
+    guard pid > 0 else { return isLate = true }
+    timedOut = true
     Signal.send(Signal.kill, to: pid)
   }
 
   /// The check is over.
   ///
   /// - Returns: why the upgrade cannot be; nil where it can.
-  func ended(_ status: ExitStatus) -> String? {
+  func ended(_ status: ExitStatus, nowMs: Int64) -> String? {
     pid = 0
-    deadlineMs = .max
+    deadlineMs = nowMs + Self.mostSettlingMs
     if status == .exited(code: 0) { return nil }
     if timedOut { return "its settings were not checked after \(Self.mostCheckMs / 1000) s" }
     let bytes = SmallFile.allBytes(of: said.number, mostBytes: Self.mostSaidBytes) ?? []

@@ -26,6 +26,7 @@ import Testing
       ("--pid 4711 restart --timeout=500ms", .restart, .process(4711), true, 500),
       ("graceful -p run/site.pid --timeout 2m", .graceful, .pidFile("run/site.pid"), true, 120_000),
       ("stop --pid=./4711 --timeout 24h", .stop, .pidFile("./4711"), true, 86_400_000),
+      ("upgrade --pid 4711", .upgrade, .process(4711), true, 120_000),
       ("stop --no-wait --wait", .stop, .only, true, 120_000),
     ] as [(String, ControlVerb, ServerReference, Bool, Int64)])
   func words(

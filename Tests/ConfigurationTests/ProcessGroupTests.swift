@@ -127,10 +127,14 @@ import Testing
   // MARK: the model as bytes
 
   @Test func theModelComesThrough() throws {
-    let model = try parse(
+    var model = try parse(
       "site", "--env", "S=ä", "--process-group", "a", "--mount", "/a=a", "--timeout", "7"
     ).model
     #expect(try ServerModel(encoded: model.encoded) == model)
+    for words in [[], [""], ["site", "--env", "S=ä", ""]] {
+      model.invocation = Invocation(program: "/usr/bin/plimsoll", directory: "", words: words)
+      #expect(try ServerModel(encoded: model.encoded) == model)
+    }
   }
 
   @Test func cutModelsAreRefused() throws {
