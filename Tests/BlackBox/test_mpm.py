@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import signal
 
 import pytest
@@ -75,10 +76,16 @@ def test_prefork_lets_the_next_in_when_a_response_is_over(server):
 
 
 def test_prefork_has_one_thread(server):
-    running = one_worker(server, "prefork")
-    running.get(PID)
-    (worker,) = running.worker_pids()
-    assert len(os.listdir(f"/proc/{worker}/task")) == 1
+    """And no other where nothing is to be watched."""
+    for options, names in (
+        ((), ["plimsoll", "watchdog"]),
+        (("--interrupt-timeout", 0, "--deadlock-timeout", 0), ["plimsoll"]),
+    ):
+        running = one_worker(server, "prefork", *options)
+        running.get(PID)
+        (worker,) = running.worker_pids()
+        threads = pathlib.Path(f"/proc/{worker}/task").iterdir()
+        assert sorted((task / "comm").read_text().strip() for task in threads) == names
 
 
 def test_prefork_connections_go_to_whoever_is_free(server):

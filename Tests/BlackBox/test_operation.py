@@ -71,7 +71,9 @@ def test_idle_connections_do_not_delay_the_stop(server):
 
 def test_graceful_timeout_bounds_the_stop(server, gate):
     held = gate()
-    running = server("responding:application", "--workers", 1, "--graceful-timeout", 1)
+    running = server(
+        "responding:application", "--workers", 1, "--graceful-timeout", 1,
+        "--interrupt-timeout", 0)
     with running.connect() as connection:
         connection.send(request_bytes(target=f"/gate?path={held.path}"))
         held.wait_for_visitor()
