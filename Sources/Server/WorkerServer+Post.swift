@@ -31,7 +31,8 @@ extension WorkerServer {
       return unsafe connection.pointee.inputCount <= Self.shortBytes
     }
     let upload = unsafe waiting.takeUnretainedValue()
-    return upload.count + Int64(upload.headCount) <= Int64(Self.shortBytes)
+    return !upload.isInFile
+      && upload.count + Int64(upload.headCount) <= Int64(Self.shortBytes)
   }
 
   /// Posts a request, if it is short and the lane has a place.
