@@ -41,6 +41,25 @@ extension WorkerServer {
     slot.setGrowth(bytes: growth.bytes)
   }
 
+  /// How long the ready queue is, and since when its oldest request waits. Under the lock.
+  @inline(__always)
+  func showReadyQueue() {
+    let oldest = ready.oldest
+    slot.setWaiting(
+      ready.count, oldestMs: oldest >= 0 ? unsafe table[oldest].pointee.wholeMs : 0)
+  }
+
+  /// How long a group's queue is, and since when its oldest request waits. In a front.
+  @inline(__always)
+  func showQueue(of group: RelayGroup) {
+    let oldest = group.queue.oldest
+    group.slot.setWaiting(
+      group.queue.count, oldestMs: oldest >= 0 ? unsafe table[oldest].pointee.wholeMs : 0)
+  }
+
+  /// Those of all process groups, in a front; else the worker's own.
+  var scoreboards: [Scoreboard] { relay?.groups.map(\.scoreboard) ?? [scoreboard] }
+
   /// What the connection that holds a handler does; nothing where connections hold none.
   @inline(__always)
   func show(_ connection: UnsafeMutablePointer<Connection>, _ letter: HandlerLine.StaticLetter) {

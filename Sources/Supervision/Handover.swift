@@ -219,7 +219,8 @@ public struct Handover: Equatable, Sendable {
     return true
   }
 
-  private static func set<Number: FixedWidthInteger>(_ place: inout Number, _ text: String) -> Bool {
+  private static func set<Number: FixedWidthInteger>(_ place: inout Number, _ text: String) -> Bool
+  {
     guard let number = Number(text) else { return false }
     place = number
     return true

@@ -133,7 +133,8 @@ final class Predecessor {
       _ = far.send(lane, descriptors: [pair.1]) && near.send(lane, descriptors: [pair.0])
       SocketIO.close(pair.0)
       SocketIO.close(pair.1)
-    case .failed(_, let reason): ErrorLog.write(.error, "\(child.name) (pid \(child.pid)): \(reason)")
+    case .failed(_, let reason):
+      ErrorLog.write(.error, "\(child.name) (pid \(child.pid)): \(reason)")
     case .fork, .drain, .finish, .stop, .reopenLogs, .lanes, .retire, .wanted, .loading, .ready,
       .forked, .cannotBecomeMold, .filesChanged:
       break

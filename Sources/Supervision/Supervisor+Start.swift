@@ -84,6 +84,7 @@ extension Supervisor {
     var groups: [GroupParts] = []
     for (settings, account) in zip(model.groups, accounts) {
       let part = try parts(settings, account, extensionPath)
+      describe(settings, index: groups.count, of: model, on: part.scoreboard.facts)
       if let handover { resume(part, after: handover, old, predecessor) }
       groups.append(part)
     }
@@ -137,7 +138,6 @@ extension Supervisor {
       slots: slots(settings) + fronts, threads: settings.threadsMax,
       lanes: fronts * settings.lanesPerFront, fronts: fronts)
     let scoreboard = try Scoreboard(mapping: board.number)
-    describe(settings, on: scoreboard.facts)
     // A group's processes see the settings of their own group only.
     let file = try SharedMemory.makeSealed(name: "plimsoll-settings", settings.encoded)
     let launcher = MoldLauncher(
@@ -159,10 +159,15 @@ extension Supervisor {
     return 2 * settings.workersMax + 8
   }
 
-  private static func describe(_ settings: ServerSettings, on facts: ServerFacts) {
+  private static func describe(
+    _ settings: ServerSettings, index: Int, of model: ServerModel, on facts: ServerFacts
+  ) {
     facts.describe(
       title: settings.title, software: "plimsoll/\(Release.version)", mpm: settings.mpm,
       policy: settings.policy)
+    facts.describe(
+      group: settings.processGroup, index: index, of: model.groups.count, python: settings.python,
+      urls: settings.applications.map(\.url).joined(separator: ", "))
     facts.mostWorkers = settings.mostWorkers
     facts.threadsPerWorker = settings.threadsMin
     facts.supervisorPid = Process.id

@@ -11,7 +11,7 @@ extension ControlCommand {
   ) throws(UsageError) {
     while true {
       // The new program has a scoreboard of its own, and for a moment there is none.
-      if let board = try? server.scoreboard() {
+      if let board = (try? server.scoreboards())?.first {
         let done = try withExtendedLifetime(board) { () throws(UsageError) in
           try isDone(board.facts, after: last, server, watch)
         }

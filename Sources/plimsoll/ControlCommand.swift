@@ -47,8 +47,8 @@ enum ControlCommand {
     of server: borrowing RunningServer, for verb: ControlVerb
   ) throws(UsageError) -> Scoreboard? {
     do {
-      return try server.scoreboard()
-    } catch where verb == .upgrade && error.exitCode == .internalError {
+      return try server.scoreboards()[0]
+    } catch  where verb == .upgrade && error.exitCode == .internalError {
       return nil
     }
   }

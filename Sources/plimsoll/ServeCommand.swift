@@ -275,9 +275,10 @@ enum ServeCommand {
     var title = "plimsoll: supervisor \(name)"
     while title.utf8.count > titleBytes { title.removeLast() }
     title += String(repeating: " ", count: titleBytes - title.utf8.count)
-    let arguments = [
-      title, "--settings-fd=\(number)", "--extension=\(installation.pythonExtension)",
-    ] + more
+    let arguments =
+      [
+        title, "--settings-fd=\(number)", "--extension=\(installation.pythonExtension)",
+      ] + more
     let failure = Process.execute(installation.server, arguments: arguments)
     throw UsageError(
       "\(installation.server) cannot be started: \(failure.reason); install Plimsoll again",

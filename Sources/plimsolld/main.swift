@@ -50,7 +50,8 @@ func readHandover(_ number: Int32) throws(StartFailure) -> Handover? {
   if number < 0 { return nil }
   let file = FileDescriptor(owning: number)
   guard let bytes = SmallFile.allBytes(of: file.number, mostBytes: Handover.mostBytes) else {
-    throw StartFailure(.internalError, "plimsolld cannot read what it takes over from fd \(number).")
+    throw StartFailure(
+      .internalError, "plimsolld cannot read what it takes over from fd \(number).")
   }
   do {
     return try Handover(encoded: bytes)

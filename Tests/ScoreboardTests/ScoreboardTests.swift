@@ -10,8 +10,8 @@ import Testing
   @Test func takesWholeCacheLines() {
     let empty = Scoreboard.bytes(slots: 0, threads: 1)
     #expect(empty % 64 == 0)
-    #expect(Scoreboard.bytes(slots: 1, threads: 1) - empty == 64 * (5 + 2 * 4))
-    #expect(Scoreboard.bytes(slots: 10, threads: 4) - empty == 64 * 10 * (5 + 5 * 4))
+    #expect(Scoreboard.bytes(slots: 1, threads: 1) - empty == 64 * (10 + 2 * 4))
+    #expect(Scoreboard.bytes(slots: 10, threads: 4) - empty == 64 * 10 * (10 + 5 * 4))
   }
 
   @Test func isSharedByItsMappings() throws {
@@ -136,7 +136,7 @@ import Testing
     let slot = WorkerSlot.detached(threads: 2)
     slot.occupy(pid: 3, startedMs: 1)
     slot.setLoaded()
-    slot.setWaiting(4)
+    slot.setWaiting(4, oldestMs: 0)
     slot.setCensus(keepAlive: 1, reading: 2, writing: 3, closing: 4)
     slot.line(1).requestBegan(ms: 1, connectionRequests: 1)
     slot.line(2).count(bytes: 1, durationUs: 1)
