@@ -53,17 +53,22 @@ def lint(text):
             elif family.type == "gauge":
                 assert not sample.name.endswith("_total")
         if family.type == "histogram":
-            buckets = [s for s in family.samples if s.name.endswith("_bucket")]
-            bounds = [float(s.labels["le"]) for s in buckets]
-            assert bounds == sorted(bounds) and bounds[-1] == float("inf")
-            counts = [s.value for s in buckets]
-            assert counts == sorted(counts)
-            (count,) = [s.value for s in family.samples if s.name.endswith("_count")]
-            assert count == counts[-1]
-            assert any(s.name.endswith("_sum") for s in family.samples)
+            for group in {s.labels["group"] for s in family.samples}:
+                lint_histogram([s for s in family.samples if s.labels["group"] == group])
         found[family.name] = family
     assert len(found) == len(types)
     return found
+
+
+def lint_histogram(samples):
+    buckets = [s for s in samples if s.name.endswith("_bucket")]
+    bounds = [float(s.labels["le"]) for s in buckets]
+    assert bounds == sorted(bounds) and bounds[-1] == float("inf")
+    counts = [s.value for s in buckets]
+    assert counts == sorted(counts)
+    (count,) = [s.value for s in samples if s.name.endswith("_count")]
+    assert count == counts[-1]
+    assert len([s for s in samples if s.name.endswith("_sum")]) == 1
 
 
 def value(found, name, **labels):
@@ -94,7 +99,7 @@ def test_what_it_tells(server, mode):
     for _ in range(20):
         assert running.get("/").status == 200
     found = wait_until(
-        lambda: value(found := families(running), "plimsoll_requests", group="default") >= 20
+        lambda: value(found := families(running), "plimsoll_requests", group="main") >= 20
         and found, 10, "the requests to count")
     (info,) = found["plimsoll_info"].samples
     assert info.labels["title"] == "hello" and info.labels["software"].startswith("plimsoll/")

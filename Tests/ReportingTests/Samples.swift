@@ -8,6 +8,7 @@ enum Samples {
     var status = ServerStatus()
     status.software = "plimsoll/0.1.0"
     status.title = "mysite:application"
+    status.group = "main"
     status.supervisorPid = 4711
     status.mpm = "event"
     status.policy = "loadline"
