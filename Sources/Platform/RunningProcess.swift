@@ -46,6 +46,15 @@ public struct RunningProcess: ~Copyable {
     guard result == 0 else { throw SystemCallError("pidfd_send_signal", code: -result) }
   }
 
+  /// Sends a signal with a number, which ``SignalDescriptor/next()`` gives to the receiver.
+  ///
+  /// - Throws: EPERM where this user may not, ESRCH where the process is gone, EAGAIN where too
+  ///   many wait for it.
+  public borrowing func send(_ signal: Int32, value: Int32) throws(SystemCallError) {
+    let result = clinux_pidfd_queue_signal(descriptor.number, signal, value)
+    guard result == 0 else { throw SystemCallError("pidfd_send_signal", code: -result) }
+  }
+
   // MARK: what /proc says
 
   /// Every process that is visible, in ascending order.

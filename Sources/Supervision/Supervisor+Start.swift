@@ -31,7 +31,7 @@ extension Supervisor {
       try prepareProcess()
       let signals = try SignalDescriptor([
         Signal.terminate, Signal.interrupt, Signal.quit, Signal.hangUp, Signal.user1, Signal.user2,
-        Signal.windowChange, Signal.urgent, Signal.child,
+        Signal.windowChange, Signal.urgent, Signal.child, Signal.restartGroup,
       ])
       return Supervisor(
         model, environment: environment, groups: groups, logs: logs, listeners: listeners,
