@@ -385,6 +385,16 @@ public import Reporting
     return inside
   }
 
+  /// What they are asked for, as far as it is known, and when each began (CLOCK_MONOTONIC, ms); the
+  /// oldest first.
+  public var textsInHand: [(texts: HandlerLine.Texts, beganMs: Int64)] {
+    var found: [(texts: HandlerLine.Texts, beganMs: Int64)] = []
+    for index in 0..<startedThreads where line(index).state == .writing {
+      if let texts = line(index).texts { found.append((texts, line(index).beganMs)) }
+    }
+    return found.sorted { $0.beganMs < $1.beganMs }
+  }
+
   /// When a request last began, in ms of CLOCK_MONOTONIC; 0 before any.
   public var lastUsedMs: Int64 {
     var last: Int64 = 0

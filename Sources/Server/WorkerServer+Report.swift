@@ -109,7 +109,8 @@ extension Exchange {
       client: connection.clientText,
       host: UnsafeBufferPointer(
         start: headBytes + Int(head.host.offset), count: Int(head.host.count)),
-      request: UnsafeBufferPointer(start: headBytes + start, count: max(0, end - start)))
+      request: UnsafeBufferPointer(start: headBytes + start, count: max(0, end - start)),
+      id: requestID)
   }
 
   /// Says that the request is over, and what came of it.
