@@ -22,7 +22,9 @@ extension ProcessGroup {
   }
 
   private func decide(nowMs: Int64) {
-    if servingMold == nil && nextMold == nil && nowMs >= moldBackOff.notBeforeMs {
+    if servingMold == nil && nextMold == nil
+      && nowMs >= max(moldBackOff.notBeforeMs, startBackOff.notBeforeMs)
+    {
       startNextMold(nowMs: nowMs)
     }
     followScripts(nowMs: nowMs)

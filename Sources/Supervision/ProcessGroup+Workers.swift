@@ -172,6 +172,7 @@ extension ProcessGroup {
     if !server.isTakingOver { noteServing() }
     forkBackOff.becameReady()
     moldBackOff.becameReady()
+    startBackOff = BackOff(limitsMs: Self.startPausesMs)
   }
 
   /// Tells who looks at the scoreboard which generation serves.
