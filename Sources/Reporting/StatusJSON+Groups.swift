@@ -14,11 +14,13 @@ extension StatusJSON {
       writer.append(", ")
     }
     let since = group.servingSinceSeconds
+    let most = group.mostWorkers
     let queue = group.queue
     writer.append(
       """
 
-           "generation": \(group.generation), "serving_since_seconds": \(since > 0 ? "\(since)" : "null"),
+           "generation": \(group.generation),
+           "serving_since_seconds": \(since > 0 ? "\(since)" : "null"),
            "generations_served": \(group.generationsServed),
            "generations_failed": \(group.generationsFailed),
            "queue": {"length": \(group.connections.waiting), "oldest_ms": \(queue.oldestMs),
@@ -34,8 +36,10 @@ extension StatusJSON {
            "forks": \(group.forks), "deaths": \(group.deaths),
            "deaths_by_cause": \(text(group.deathCounts)),
            "fork_us": \(text(group.forkTimes.fork)),
-           "workers": \(group.workers.count), "workers_most": \(group.mostWorkers > 0 ? "\(group.mostWorkers)" : "null"),
-           "stopping_workers": \(group.stoppingWorkers), "threads_per_worker": \(group.threadsPerWorker),
+           "workers": \(group.workers.count),
+           "workers_most": \(most > 0 ? "\(most)" : "null"),
+           "stopping_workers": \(group.stoppingWorkers),
+           "threads_per_worker": \(group.threadsPerWorker),
            "busy_handlers": \(group.busyHandlers), "graceful_handlers": \(group.gracefulHandlers),
            "idle_handlers": \(group.idleHandlers),
            "memory": \(memory(group))}

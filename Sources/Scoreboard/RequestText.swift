@@ -44,14 +44,14 @@ internal import Synchronization
     request: UnsafeBufferPointer<UInt8>, id number: UInt64
   ) {
     // Even also where a writer before died in the middle.
-    let number = unsafe sequence.pointee.load(ordering: .relaxed) & ~1
-    unsafe sequence.pointee.store(number &+ 1, ordering: .relaxed)
+    let turn = unsafe sequence.pointee.load(ordering: .relaxed) & ~1
+    unsafe sequence.pointee.store(turn &+ 1, ordering: .relaxed)
     atomicMemoryFence(ordering: .releasing)
     unsafe base.storeBytes(of: number, toByteOffset: Self.id, as: UInt64.self)
     unsafe put(client, at: Self.client, most: Self.clientBytes, length: Self.lengths)
     unsafe put(host, at: Self.host, most: Self.hostBytes, length: Self.lengths + 1)
     unsafe put(request, at: Self.request, most: Self.requestBytes, length: Self.lengths + 2)
-    unsafe sequence.pointee.store(number &+ 2, ordering: .releasing)
+    unsafe sequence.pointee.store(turn &+ 2, ordering: .releasing)
   }
 
   @inline(__always)

@@ -30,8 +30,8 @@ extension Supervisor {
     guard groups.indices.contains(index) else {
       ErrorLog.write(
         .warn,
-        "\(reason) means no process group and is left alone: give it the group's number, from 0 on, "
-          + "as plimsoll ctl graceful --process-group does")
+        "\(reason) means no process group and is left alone: give it the group's number, from 0 "
+          + "on, as plimsoll ctl graceful --process-group does")
       return
     }
     groups[index].restart(because: reason, nowMs: nowMs)

@@ -141,7 +141,8 @@ enum ControlCommand {
       }
       guard watch.leftMs > 0 else {
         throw UsageError(
-          "no new generation\(whom(groups.filter { !$0.serves })) serves after \(watch.limit); the server \(server.pid) "
+          "no new generation\(whom(groups.filter { !$0.serves })) serves after \(watch.limit); "
+            + "the server \(server.pid) "
             + "(\(server.title)) goes on trying, see its error log and: plimsoll status",
           exitCode: .notInTime)
       }

@@ -1,7 +1,10 @@
 """Process groups: several applications, each with processes, a Python and a fate of its own."""
 
+import concurrent.futures
 import contextlib
 import json
+import re
+import signal
 import sys
 
 import pytest
@@ -9,9 +12,10 @@ from harness import interpreters
 from harness.load import Load
 from harness.processes import wait_until
 from harness.serving import run_to_its_end
+from harness.versions import numbered
 from prometheus_client.parser import text_string_to_metric_families
 
-USAGE = 2
+USAGE, APPLICATION = 2, 3
 APP = "grouped:validated"
 
 
@@ -215,6 +219,169 @@ def test_one_group_leaks(three):
     assert after["one"]["deaths"] == 0 and after["one"]["forks"] >= 2
     for name in ("two", "three"):
         assert after[name]["pids"] == before[name]["pids"]
+
+
+def test_a_death_names_what_was_lost(three, gate):
+    (pid,) = status(three)["two"]["pids"]
+    door = gate()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        waiting = pool.submit(three.get, "/two/gate", [("X-Gate", door.path)])
+        door.wait_for_visitor()
+        assert three.get("/two/abort?password=secret").status == 502
+        assert waiting.result(20).status == 502
+    line = three.wait_for_log(rf"worker 0 of two \(pid {pid}\) was killed by SIGABRT.*").group()
+    found = re.search(
+        r"; 2 requests were lost: \[([0-9a-f]{16})\] GET /two/gate after \d+\.\d s, "
+        r"\[([0-9a-f]{16})\] GET /two/abort after \d+\.\d s$", line)
+    assert found, line
+    # The front's lines have the same numbers.
+    for number, path in zip(found.groups(), ("gate", "abort"), strict=True):
+        three.wait_for_log(
+            rf"\[{number}\] GET /two/{path}: the worker with pid {pid} ended before it answered")
+    assert "secret" not in three.log_text()
+
+
+# Restarts.
+
+
+def ctl(running, *words):
+    return run_to_its_end("ctl", *words, "--pid", running.pid)
+
+
+def test_one_group_is_restarted(three):
+    before = status(three)
+    with undisturbed(three, "/one", "/two", "/three"):
+        code, text, output = ctl(three, "graceful", "--process-group", "one")
+        assert code == 0 and "generation 2 of one serves" in output, text
+        wait_until(
+            lambda: not set(status(three)["one"]["pids"]) & set(before["one"]["pids"]), 20,
+            "the old worker to go")
+    after = status(three)
+    assert [g["generation"] for g in after.values()] == [2, 1, 1]
+    for name in ("two", "three"):
+        assert after[name]["pids"] == before[name]["pids"]
+        assert after[name]["generations_served"] == 1
+    three.wait_for_log(r"process group one: graceful restart: SIGRTMIN\+4 from plimsoll")
+    assert not re.search("process group (two|three): graceful restart", three.log_text())
+
+
+def test_all_groups_are_restarted_and_waited_for(three):
+    code, text, output = ctl(three, "graceful")
+    assert code == 0, text
+    for name in ("one", "two", "three"):
+        assert f"generation 2 of {name}" in output
+    assert [g["generation"] for g in status(three).values()] == [2, 2, 2]
+
+
+def test_a_group_that_does_not_exist_is_not_restarted(three):
+    code, text, _ = ctl(three, "graceful", "--process-group", "nine")
+    assert code == USAGE and text.count("\n") == 1
+    assert 'has no process group "nine"; give one of one, two, three' in text
+    # The signal without a number means none.
+    three.signal(signal.SIGRTMIN + 4)
+    three.wait_for_log(r"\[warn\].*SIGRTMIN\+4 from .* means no process group")
+    assert [g["generation"] for g in status(three).values()] == [1, 1, 1]
+
+
+def test_a_restart_of_one_group_fails(grouped, site):
+    directory = site(blog=numbered(1), shop=numbered(1))
+    running = grouped(
+        "--workers=1", groups=[
+            group("blog", app="blog:application"), group("shop", app="shop:application")],
+        chdir=directory)
+    before = status(running)
+    (directory / "blog.py").write_text("raise RuntimeError('half a deployment')")
+    with undisturbed(running, "/blog", "/shop"):
+        code, text, _ = ctl(running, "graceful", "--process-group", "blog")
+    assert code == APPLICATION, text
+    assert "generation 2 of blog failed and generation 1 still serves" in text
+    after = status(running)
+    for name in ("blog", "shop"):
+        assert after[name]["pids"] == before[name]["pids"] and after[name]["state"] == "serving"
+    assert [g["generations_failed"] for g in after.values()] == [1, 0]
+
+
+def test_a_group_that_cannot_start_is_tried_again(server, site):
+    directory = site(good=numbered(1), bad="raise RuntimeError('no database')")
+    running = server(
+        None, "--mode", "daemon", "--workers=1", "--metrics", "/metrics", "--queue-timeout", "1",
+        *group("good", app="good:application"), *group("bad", app="bad:application"),
+        chdir=directory)
+    for seconds in (1, 2):
+        running.wait_for_log(
+            r"\[crit\].*process group bad: cannot start: the application cannot be imported; .*; "
+            rf"the other groups go on, and this one is tried again in {seconds} s, or at once by: plimsoll ctl graceful "
+            "--process-group bad$")
+    with undisturbed(running, "/good"):
+        assert running.get("/bad").status == 503
+        wait_until(lambda: status(running)["bad"]["state"] == "failed", 20, "it to be given up")
+        code, text, _ = ctl(running, "graceful", "--process-group", "bad")
+        assert code == APPLICATION and "of bad failed and none has served yet" in text, text
+        assert status(running)["bad"]["generations_failed"] >= 3
+        assert metric(running, "plimsoll_failed_generations_total", group="bad") >= 3
+        assert metric(running, "plimsoll_shed_requests_total", group="bad") >= 1
+        # Repaired: a restart does not wait for the next try.
+        (directory / "bad.py").write_text(numbered(2))
+        code, text, output = ctl(running, "graceful", "--process-group", "bad")
+        assert code == 0 and "of bad serves" in output, text
+    assert running.get("/bad").text.split()[0] == "2"
+    groups = status(running)
+    assert [g["state"] for g in groups.values()] == ["serving", "serving"]
+    assert groups["good"]["generation"] == 1
+
+
+# Scripts.
+
+
+def test_a_touched_script_restarts_its_group_only(grouped, site):
+    directory = site(blog_wsgi=numbered(1), shop_wsgi=numbered(1), wiki_wsgi=numbered(1))
+    running = grouped(
+        "--workers=1", groups=[
+            group("blog", app=directory / "blog.wsgi"), group("shop", app=directory / "shop.wsgi"),
+            group("wiki", "--no-script-reloading", app=directory / "wiki.wsgi")])
+
+    def version(name):
+        return running.get(f"/{name}").text.split()[0]
+
+    with undisturbed(running, "/blog", "/shop", "/wiki"):
+        (directory / "wiki.wsgi").write_text(numbered(2))
+        # A group looks once a second: after two restarts of another, all have looked.
+        for number in ("2", "3"):
+            (directory / "blog.wsgi").write_text(numbered(number))
+            wait_until(lambda number=number: version("blog") == number, 30, "the new code")
+    running.wait_for_log(r"process group blog: graceful restart: .*blog\.wsgi was changed")
+    assert (version("shop"), version("wiki")) == ("1", "1")
+    generations = {name: group["generation"] for name, group in status(running).items()}
+    assert generations == {"blog": 3, "shop": 1, "wiki": 1}
+    # What is not reloaded by itself is reloaded by command.
+    assert ctl(running, "graceful", "--process-group", "wiki")[0] == 0
+    assert version("wiki") == "2"
+
+
+# Sleep.
+
+
+def test_a_group_sleeps_and_wakes(grouped):
+    running = grouped(
+        "--workers=1", groups=[group("one", "--inactivity-timeout", "1"), group("two")])
+    before = status(running)
+
+    def asleep():
+        now = status(running)["one"]
+        return now["state"] == "asleep" and not now["pids"]
+
+    for _ in range(2):
+        with undisturbed(running, "/two"):
+            wait_until(asleep, 30, "the group to sleep")
+            assert metric(running, "plimsoll_group_state", group="one", state="asleep") == 1
+            assert metric(running, "plimsoll_group_state", group="two", state="serving") == 1
+            # Nobody who looks wakes it, a request does.
+            assert asleep()
+            found = who(running, "/one/")
+        now = status(running)
+        assert found["pid"] not in before["one"]["pids"]
+        assert now["one"]["deaths"] == 0 and now["one"]["generation"] == 1
+        assert now["two"]["pids"] == before["two"]["pids"]
 
 
 # Words that cannot be meant.
