@@ -62,13 +62,25 @@ int clinux_signalfd(const int *signals, int count) {
   return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-int clinux_next_signal(int fd, int *sender) {
+int clinux_pidfd_queue_signal(int pidfd, int signal, int value) {
+  siginfo_t info;
+  memset(&info, 0, sizeof info);
+  info.si_signo = signal;
+  info.si_code = SI_QUEUE;
+  info.si_pid = getpid();
+  info.si_uid = getuid();
+  info.si_value.sival_int = value;
+  return syscall(SYS_pidfd_send_signal, pidfd, signal, &info, 0) == 0 ? 0 : -errno;
+}
+
+int clinux_next_signal(int fd, int *sender, int *value) {
   struct signalfd_siginfo info;
   ssize_t got;
   do got = read(fd, &info, sizeof info);
   while (got < 0 && errno == EINTR);
   if (got != sizeof info) return 0;
   *sender = info.ssi_code == SI_KERNEL ? -1 : (int)info.ssi_pid;
+  *value = info.ssi_code == SI_QUEUE ? (int)info.ssi_int : -1;
   return (int)info.ssi_signo;
 }
 

@@ -91,6 +91,8 @@ public struct ControlCommandLine: Equatable, Sendable {
   public var verb: ControlVerb?
   /// Which server.
   public var server = ServerReference.only
+  /// Name of the only process group that is meant; empty: all of them.
+  public var group = ""
   /// Whether to wait for the outcome.
   public var waits = true
   /// How long to wait at most, in milliseconds; default 120 seconds.
@@ -104,7 +106,7 @@ public struct ControlCommandLine: Equatable, Sendable {
   public init(parsing words: [String]) throws(UsageError) {
     var reader = ControlWordReader(
       command: "plimsoll ctl", words: words,
-      options: ["--pid", "--no-wait", "--wait", "--timeout", "--help"])
+      options: ["--pid", "--process-group", "--no-wait", "--wait", "--timeout", "--help"])
     while let word = try reader.next() {
       switch word.name {
       case "--no-wait", "--wait":
@@ -116,6 +118,11 @@ public struct ControlCommandLine: Equatable, Sendable {
       case "--pid":
         server = try ServerReference(
           reader.value(of: word, "a process id or the path of a pid file"))
+      case "--process-group":
+        group = try reader.value(of: word, "the name of a process group")
+        guard !group.isEmpty else {
+          throw UsageError("--process-group is empty; give the name of a process group")
+        }
       case "--timeout": timeoutMs = try Self.timeout(reader.value(of: word, "a duration"))
       default: try take(word.name)
       }
@@ -123,6 +130,11 @@ public struct ControlCommandLine: Equatable, Sendable {
     guard verb != nil || isHelp else {
       throw UsageError(
         "plimsoll ctl does not say what to do; give one of \(ControlVerb.list)")
+    }
+    guard group.isEmpty || verb?.isEnd != true else {
+      throw UsageError(
+        "--process-group \(group) does not go with \(verb?.rawValue ?? ""), which ends the whole "
+          + "server; leave one of them out")
     }
   }
 

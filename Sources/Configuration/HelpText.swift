@@ -51,6 +51,9 @@ public enum HelpText {
 
       -p, --pid FILE|NUMBER   which server: its pid file, or the process id of its supervisor
                               [the only one that runs and that this user may signal]
+          --process-group NAME
+                              with graceful and restart: only this process group; the others
+                              keep their workers [all groups]
           --no-wait           only send the signal
           --timeout TIME      how long to wait at most, 1ms to 24h [120]
       -h, --help              print this and exit

@@ -46,6 +46,15 @@ public struct RunningProcess: ~Copyable {
     guard result == 0 else { throw SystemCallError("pidfd_send_signal", code: -result) }
   }
 
+  /// Sends a signal with a number, which ``SignalDescriptor/next()`` gives to the receiver.
+  ///
+  /// - Throws: EPERM where this user may not, ESRCH where the process is gone, EAGAIN where too
+  ///   many wait for it.
+  public borrowing func send(_ signal: Int32, value: Int32) throws(SystemCallError) {
+    let result = clinux_pidfd_queue_signal(descriptor.number, signal, value)
+    guard result == 0 else { throw SystemCallError("pidfd_send_signal", code: -result) }
+  }
+
   // MARK: what /proc says
 
   /// Every process that is visible, in ascending order.
@@ -69,24 +78,28 @@ public struct RunningProcess: ~Copyable {
     return nil
   }
 
-  /// Opens the first memfd of a process whose name is `name`, for reading.
+  /// Opens every memfd of a process whose name is `name`, for reading, and gives each to `body`,
+  /// which may map it; it is closed afterwards.
   ///
-  /// - Throws: EACCES or EPERM where this user may not look into the process, ENOENT where it has
-  ///   no such file.
-  public static func openMemoryFile(
-    _ name: String, of pid: Int32
-  ) throws(SystemCallError) -> FileDescriptor {
+  /// - Throws: EACCES or EPERM where this user may not look into the process, and what `body`
+  ///   throws.
+  /// - Returns: what `body` made of them, in the order of their descriptors as text.
+  public static func mapMemoryFiles<Mapped>(
+    _ name: String, of pid: Int32, _ body: (Int32) throws(SystemCallError) -> Mapped
+  ) throws(SystemCallError) -> [Mapped] {
     let directory = "/proc/\(pid)/fd"
     let reading = unsafe access(directory, R_OK)
     if reading != 0 { throw SystemCallError("access") }
+    var found: [Mapped] = []
     for entry in SmallFile.entries(directory).sorted() {
       let path = "\(directory)/\(entry)"
       guard let link = SmallFile.linkTarget(path), isMemoryFile(link, name) else { continue }
       let number = unsafe clinux_open(path, O_RDONLY | O_CLOEXEC, 0)
       guard number >= 0 else { throw SystemCallError("open") }
-      return FileDescriptor(owning: number)
+      let file = FileDescriptor(owning: number)
+      found.append(try body(file.number))
     }
-    throw SystemCallError("open", code: ENOENT)
+    return found
   }
 
   /// Whether a link of /proc/PID/fd is that of a memfd called `name`; the kernel adds ` (deleted)`.

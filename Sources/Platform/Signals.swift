@@ -28,6 +28,9 @@ public enum Signal {
   public static let pipe = SIGPIPE
   /// SIGRTMIN+3, at which Python's faulthandler writes the stacks of all threads.
   public static var dumpStacks: Int32 { clinux_realtime_signal(3) }
+  /// SIGRTMIN+4: a graceful restart of the process group whose number comes with it. Real-time
+  /// signals are queued, so none is lost where several come together (signal(7)).
+  public static var restartGroup: Int32 { clinux_realtime_signal(4) }
 
   /// `SIGTERM` and so on; `SIGRTMIN+n` for the real-time ones.
   public static func name(_ number: Int32) -> String {
@@ -74,10 +77,12 @@ public struct SignalDescriptor: ~Copyable {
   }
 
   /// The next signal that came, with the process that sent it (-1: the kernel itself; 0: one
-  /// outside of this pid namespace); nil where none waits.
-  public borrowing func next() -> (signal: Int32, sender: Int32)? {
+  /// outside of this pid namespace) and the number that it was sent with by sigqueue(3) or
+  /// ``RunningProcess/send(_:value:)`` (-1: none); nil where none waits.
+  public borrowing func next() -> (signal: Int32, sender: Int32, value: Int32)? {
     var sender: Int32 = 0
-    let number = unsafe clinux_next_signal(descriptor.number, &sender)
-    return number > 0 ? (number, sender) : nil
+    var value: Int32 = -1
+    let number = unsafe clinux_next_signal(descriptor.number, &sender, &value)
+    return number > 0 ? (number, sender, value) : nil
   }
 }

@@ -1,6 +1,6 @@
 // BackOff: how long to wait before replacing what died. Pure.
 
-/// Exponential back-off after early deaths, 100 ms to 10 s.
+/// Exponential back-off after early deaths, 100 ms to 10 s unless said otherwise.
 public struct BackOff: Equatable, Sendable {
   /// First wait.
   public static let leastMs: Int64 = 100
@@ -14,14 +14,24 @@ public struct BackOff: Equatable, Sendable {
   /// No fork before this time (CLOCK_MONOTONIC).
   public private(set) var notBeforeMs: Int64 = 0
 
-  /// No failures yet.
-  public init() {}
+  /// First and longest wait of this one.
+  private let limitsMs: ClosedRange<Int64>
 
-  /// The wait after so many failures in a row: doubles from ``leastMs`` to ``mostMs``.
-  public static func delayMs(failures: Int) -> Int64 {
+  /// No failures yet.
+  ///
+  /// - Parameter limitsMs: the first and the longest wait, 1 ms to an hour.
+  public init(limitsMs: ClosedRange<Int64> = leastMs...mostMs) {
+    precondition(limitsMs.lowerBound > 0 && limitsMs.upperBound <= 3_600_000)
+    self.limitsMs = limitsMs
+  }
+
+  /// The wait after so many failures in a row: doubles from the first to the longest.
+  public static func delayMs(
+    failures: Int, limitsMs: ClosedRange<Int64> = leastMs...mostMs
+  ) -> Int64 {
     guard failures > 0 else { return 0 }
-    // Seven doublings pass the limit; more could overflow.
-    return min(mostMs, leastMs << Int64(min(failures - 1, 7)))
+    // An hour is passed after 22 doublings of a millisecond; many more could overflow.
+    return min(limitsMs.upperBound, limitsMs.lowerBound << Int64(min(failures - 1, 22)))
   }
 
   /// Something became ready. One failure stays counted, so that what dies right after it became
@@ -42,7 +52,7 @@ public struct BackOff: Equatable, Sendable {
   /// Something died early.
   mutating func failed(nowMs: Int64) {
     failures += 1
-    notBeforeMs = nowMs + Self.delayMs(failures: failures)
+    notBeforeMs = nowMs + Self.delayMs(failures: failures, limitsMs: limitsMs)
   }
 
   /// Whether a death is a reason to wait. An application may leave with code 0 while it loads.

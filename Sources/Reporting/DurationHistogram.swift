@@ -59,6 +59,13 @@ public struct DurationHistogram: Equatable, Sendable {
     sumUs &+= max(0, us)
   }
 
+  /// Adds what was counted elsewhere.
+  mutating func add(_ other: DurationHistogram) {
+    for index in 0..<Self.classes { counts[index] &+= other.counts[index] }
+    longestUs = max(longestUs, other.longestUs)
+    sumUs &+= other.sumUs
+  }
+
   /// Durations that were counted.
   public var total: Int64 { counts.reduce(0, &+) }
 

@@ -113,6 +113,16 @@ extension ServerStatus {
   ///
   /// - Returns: letters that were left out.
   func forEachSlot(mostLetters most: Int, _ body: ([ProcessState]) -> Void) -> Int {
+    if hasGroups {
+      var left = most
+      return groups.reduce(0) { sum, group in
+        sum
+          + group.forEachSlot(mostLetters: left) { letters in
+            left -= letters.count
+            body(letters)
+          }
+      }
+    }
     var open = openSlots
     var given = 0
     var leftOut = 0

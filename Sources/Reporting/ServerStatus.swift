@@ -1,7 +1,8 @@
 // ServerStatus: a server at one moment, as the status page and the commands show it. Pure.
 public import ProcessPolicy
 
-/// A whole server at one moment: what the scoreboard says, in plain values.
+/// A whole server at one moment, or one of its process groups: what scoreboards say, in plain
+/// values.
 ///
 /// Everything here was read without a lock, so numbers of different workers may be some
 /// microseconds apart; each single number is right.
@@ -10,6 +11,16 @@ public struct ServerStatus: Equatable, Sendable {
   public var software = ""
   /// What is served, as in process titles.
   public var title = ""
+  /// Name of the process group that this is about; empty where it is about several.
+  public var group = ""
+  /// Path of the group's Python; empty where there are several.
+  public var python = ""
+  /// URLs of the applications, with commas between them.
+  public var urls = ""
+  /// Whether applications are served; of several groups, what the best of them does.
+  public var state = GroupState.loading
+  /// Requests that wait for a handler.
+  public var queue = Queue()
   /// Process id of the supervisor.
   public var supervisorPid: Int32 = 0
   /// `prefork`, `worker` or `event`.
@@ -65,6 +76,8 @@ public struct ServerStatus: Equatable, Sendable {
   public var slots: [Worker?] = []
   /// The processes that have the clients' connections in daemon mode; else none.
   public var fronts: [Front] = []
+  /// The process groups one by one, each without groups of its own; empty where this is one.
+  public var groups: [ServerStatus] = []
 
   /// A server of which nothing is known.
   public init() {}
@@ -95,6 +108,20 @@ public struct ServerStatus: Equatable, Sendable {
     public var binding = BindingLimit.demand
 
     /// Nothing measured.
+    public init() {}
+  }
+
+  /// Requests that wait for a handler or, in daemon mode, for a worker. How many these are is said
+  /// by ``ServerStatus/connections``.
+  public struct Queue: Equatable, Sendable {
+    /// For how long the oldest has waited, in milliseconds; 0 where none waits.
+    public var oldestMs: Int64 = 0
+    /// How long those waited that fronts handed to workers; without those that were turned away.
+    public var waits = ServiceTimes()
+    /// The same together, in microseconds.
+    public var waitedUs: Int64 = 0
+
+    /// No request yet.
     public init() {}
   }
 
@@ -220,8 +247,10 @@ public struct ServerStatus: Equatable, Sendable {
 
   /// One worker process.
   public struct Worker: Equatable, Sendable {
-    /// Number of its slot.
+    /// Number of its slot among those of its group.
     public var slot = 0
+    /// Name of its process group; empty where that is not known.
+    public var group = ""
     /// Process id; 0 before it is known.
     public var pid: Int32 = 0
     /// Generation of the application's code that it runs.

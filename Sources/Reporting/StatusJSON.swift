@@ -28,7 +28,12 @@ public enum StatusJSON {
       writer.append(index == 0 ? "\n" : ",\n")
       append(front, &writer)
     }
-    writer.append("],\n  \"workers\": [")
+    writer.append("],\n  \"groups\": [")
+    for (index, group) in status.parts.enumerated() {
+      writer.append(index == 0 ? "\n" : ",\n")
+      append(group: group, &writer)
+    }
+    writer.append("\n  ],\n  \"workers\": [")
     var left = mostHandlers
     for (index, worker) in status.workers.enumerated() {
       writer.append(index == 0 ? "\n" : ",\n")
@@ -67,21 +72,19 @@ public enum StatusJSON {
     } else {
       writer.append("  \"load\": null,\n")
     }
-    memory(status, &writer)
+    writer.append("  \"memory\": \(memory(status)),\n")
   }
 
-  private static func memory(_ status: ServerStatus, _ writer: inout ReportWriter) {
-    guard let memory = status.memory else { return writer.append("  \"memory\": null,\n") }
-    writer.append(
-      """
-        "memory": {"budget_bytes": \(memory.budgetBytes), "used_bytes": \(memory.usedBytes),
+  static func memory(_ status: ServerStatus) -> String {
+    guard let memory = status.memory else { return "null" }
+    return """
+      {"budget_bytes": \(memory.budgetBytes), "used_bytes": \(memory.usedBytes),
           "supervisor_bytes": \(memory.supervisorBytes), "mold_bytes": \(memory.moldBytes),
           "worker_bytes": \(memory.workerBytes), "fresh_worker_bytes": \(memory.freshWorkerBytes),
           "capacity": \(memory.capacity), "binding": "\(memory.binding.rawValue)",
           "stall_percent": \(memory.stallPercent), "merged_bytes": \(memory.mergedBytes),
-          "growth_bytes_per_request": \(NumberText.json(status.growthBytesPerRequest))},
-
-      """)
+          "growth_bytes_per_request": \(NumberText.json(status.growthBytesPerRequest))}
+      """
   }
 
   private static func sums(_ status: ServerStatus, _ writer: inout ReportWriter) {
@@ -118,12 +121,12 @@ public enum StatusJSON {
     writer.append(",\n")
   }
 
-  private static func text(_ shed: ShedCounts) -> String {
+  static func text(_ shed: ShedCounts) -> String {
     let reasons = ShedReason.allCases.map { "\"\($0.label)\": \(shed[$0])" }
     return "{\(reasons.joined(separator: ", "))}"
   }
 
-  private static func text(_ deaths: DeathCounts) -> String {
+  static func text(_ deaths: DeathCounts) -> String {
     let processes = ServerProcess.allCases.map { process in
       let causes = DeathCause.allCases.map { "\"\($0.label)\": \(deaths[process, $0])" }
       return "\"\(process.label)\": {\(causes.joined(separator: ", "))}"
@@ -131,7 +134,7 @@ public enum StatusJSON {
     return "{\(processes.joined(separator: ",\n    "))}"
   }
 
-  private static func text(_ times: DurationHistogram) -> String {
+  static func text(_ times: DurationHistogram) -> String {
     func number(_ percent: Int64) -> String {
       times.percentileUs(percent).map { "\($0)" } ?? "null"
     }
@@ -152,7 +155,9 @@ public enum StatusJSON {
   private static func append(
     _ worker: ServerStatus.Worker, mostHandlers left: inout Int, _ writer: inout ReportWriter
   ) {
-    writer.append("    {\"slot\": \(worker.slot), \"pid\": \(worker.pid)")
+    writer.append("    {\"slot\": \(worker.slot), \"group\": ")
+    writer.append(json: worker.group)
+    writer.append(", \"pid\": \(worker.pid)")
     writer.append(", \"generation\": \(worker.generation)")
     writer.append(", \"phase\": \"\(word(worker.phase))\", \"accepting\": \(worker.isAccepting)")
     writer.append(", \"age_ms\": \(worker.ageMs), \"cpu_ms\": \(worker.cpuMs),\n")
@@ -191,7 +196,7 @@ public enum StatusJSON {
     writer.append("}")
   }
 
-  private static func append(_ totals: ServerStatus.Totals, _ writer: inout ReportWriter) {
+  static func append(_ totals: ServerStatus.Totals, _ writer: inout ReportWriter) {
     writer.append("{\"requests\": \(totals.requests), \"bytes\": \(totals.bytes)")
     writer.append(", \"duration_ms\": \(totals.durationMs)}")
   }

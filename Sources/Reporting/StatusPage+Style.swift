@@ -33,7 +33,12 @@ extension StatusPage {
     h1{font-size:1.5rem;line-height:1.25;letter-spacing:-.015em;margin:0;overflow-wrap:anywhere}
     header p{margin:.15rem 0 0;color:var(--soft)}
     header b{font-weight:600;color:var(--ink)}
-    h2{font-size:1.05rem;margin:2rem 0 .6rem}
+    h2{font-size:1.05rem;margin:2rem 0 .6rem}h3{font-size:.9rem;margin:1rem 0 .4rem}
+    .group{margin-top:2.5rem;border-top:2px solid var(--line)}
+    .group h2{font-size:1.25rem;margin:1rem 0 0}.group>.more{margin:0 0 .6rem}
+    h2 small{font-size:.8rem;font-weight:500;color:var(--soft)}
+    small.idle{color:var(--idle)}small.starting{color:var(--starting)}\
+    small.busy{color:var(--busy)}
     .load p{margin:0 0 .4rem;display:flex;flex-wrap:wrap;gap:.2rem 1.4rem;color:var(--soft)}
     .load b{font-size:1.5rem;line-height:1;letter-spacing:-.02em}
     .load .busy b{color:var(--busy)}.load .idle b{color:var(--idle)}

@@ -3,7 +3,14 @@ internal import ProcessPolicy
 
 extension StatusPage {
   static func scoreboard(_ status: ServerStatus, _ writer: inout ReportWriter) {
-    writer.append("<section>\n<h2>Scoreboard</h2>\n<p class=\"board\">")
+    writer.append("<section>\n<h2>Scoreboard</h2>\n")
+    key(seen: board(status, &writer), &writer)
+    writer.append("</section>\n")
+  }
+
+  /// The letters. Gives back which there are.
+  static func board(_ status: ServerStatus, _ writer: inout ReportWriter) -> Set<ProcessState> {
+    writer.append("<p class=\"board\">")
     var seen: Set<ProcessState> = []
     var isFirst = true
     let leftOut = status.forEachSlot(mostLetters: mostLetters) { letters in
@@ -24,6 +31,11 @@ extension StatusPage {
     }
     writer.append("</p>\n")
     if leftOut > 0 { writer.append("<p class=\"more\">and \(leftOut) more</p>\n") }
+    return seen
+  }
+
+  /// What each letter means.
+  static func key(seen: Set<ProcessState>, _ writer: inout ReportWriter) {
     writer.append("<ul class=\"key\">\n")
     for state in ProcessState.allCases where state != .resolving {
       writer.append("<li\(seen.contains(state) ? "" : " class=\"absent\"")>")
@@ -31,7 +43,7 @@ extension StatusPage {
       writer.append(letter: state)
       writer.append("</i> \(state.meaning)</li>\n")
     }
-    writer.append("</ul>\n</section>\n")
+    writer.append("</ul>\n")
   }
 
   static func fronts(_ status: ServerStatus, _ writer: inout ReportWriter) {
@@ -57,17 +69,19 @@ extension StatusPage {
     close(leftOut: status.fronts.count - mostRows, "fronts", &writer)
   }
 
-  static func workers(_ status: ServerStatus, _ writer: inout ReportWriter) {
+  static func workers(
+    _ status: ServerStatus, level: Int = 2, _ writer: inout ReportWriter
+  ) {
     let workers = status.workers
     guard !workers.isEmpty else {
-      writer.append("<section>\n<h2>Workers</h2>\n<p class=\"more\">none</p>\n</section>\n")
-      return
+      writer.append("<section>\n<h\(level)>Workers</h\(level)>\n")
+      return writer.append("<p class=\"more\">none</p>\n</section>\n")
     }
     let columns = [
       "Slot", "Pid", "Generation", "Phase", "Busy", "Connections", "Requests", "Sent", "Memory",
       "CPU", "Age",
     ]
-    open("Workers", columns, texts: [3], &writer)
+    open("Workers", level: level, columns, texts: [3], &writer)
     for worker in workers.prefix(mostRows) {
       writer.append("<tr>")
       cell(columns[0], "\(worker.slot)", &writer)
@@ -87,11 +101,13 @@ extension StatusPage {
     close(leftOut: workers.count - mostRows, "workers", &writer)
   }
 
-  static func requests(_ status: ServerStatus, _ writer: inout ReportWriter) {
+  static func requests(
+    _ status: ServerStatus, level: Int = 2, _ writer: inout ReportWriter
+  ) {
     let found = status.requestsByInterest
     guard !found.isEmpty else { return }
     let columns = ["State", "Pid", "Began", "Last took", "Client", "Host", "Request"]
-    open("Requests", columns, texts: [0, 4, 5, 6], &writer)
+    open("Requests", level: level, columns, texts: [0, 4, 5, 6], &writer)
     for (worker, handler) in found.prefix(mostRows) {
       writer.append("<tr><td data-k=\"State\" class=\"t w\"><i class=\"s ")
       writer.append("\(name(handler.state))\" title=\"\(handler.state.meaning)\">")
@@ -113,10 +129,12 @@ extension StatusPage {
 
   // MARK: parts of a table
 
-  private static func open(
-    _ title: String, _ columns: [String], texts: Set<Int>, _ writer: inout ReportWriter
+  static func open(
+    _ title: String, level: Int = 2, _ columns: [String], texts: Set<Int>,
+    _ writer: inout ReportWriter
   ) {
-    writer.append("<section>\n<h2>\(title)</h2>\n<div class=\"scroll\">\n<table>\n<thead><tr>")
+    writer.append(
+      "<section>\n<h\(level)>\(title)</h\(level)>\n<div class=\"scroll\">\n<table>\n<thead><tr>")
     for (index, column) in columns.enumerated() {
       writer.append(
         "<th scope=\"col\"\(texts.contains(index) ? " class=\"t\"" : "")>\(column)</th>")
@@ -124,7 +142,7 @@ extension StatusPage {
     writer.append("</tr></thead>\n<tbody>\n")
   }
 
-  private static func close(leftOut: Int, _ what: String, _ writer: inout ReportWriter) {
+  static func close(leftOut: Int, _ what: String, _ writer: inout ReportWriter) {
     writer.append("</tbody>\n</table>\n</div>\n")
     if leftOut > 0 { writer.append("<p class=\"more\">and \(leftOut) more \(what)</p>\n") }
     writer.append("</section>\n")
@@ -133,7 +151,7 @@ extension StatusPage {
   /// One cell; `data-k` is its heading where a narrow screen shows rows as cards. `<bdi>` keeps
   /// text of the other direction from moving what stands beside it. A wide cell has its card's
   /// whole width.
-  private static func cell(
+  static func cell(
     _ column: String, _ value: String, isText: Bool = false, isWide: Bool = false,
     _ writer: inout ReportWriter
   ) {

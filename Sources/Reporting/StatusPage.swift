@@ -36,10 +36,14 @@ public enum StatusPage {
     header(status, &writer)
     capacity(status, &writer)
     facts(status, &writer)
-    scoreboard(status, &writer)
-    fronts(status, &writer)
-    workers(status, &writer)
-    requests(status, &writer)
+    if status.hasGroups {
+      groups(status, &writer)
+    } else {
+      scoreboard(status, &writer)
+      fronts(status, &writer)
+      workers(status, &writer)
+      requests(status, &writer)
+    }
     footer(status, refreshSeconds, &writer)
     writer.append("</main>\n</body>\n</html>\n")
     return writer.bytes
@@ -88,7 +92,11 @@ public enum StatusPage {
     fact(
       "Uptime", NumberText.duration(ms: status.uptimeSeconds &* 1000),
       "\(status.forks) workers started, \(status.deaths) died")
-    if status.generation > 0 {
+    if status.hasGroups {
+      fact(
+        "Process groups", "\(status.groups.count)",
+        "\(status.groups.count { $0.state == .serving }) serve")
+    } else if status.generation > 0 {
       fact(
         "Generation", "\(status.generation)",
         "serves for \(NumberText.duration(ms: status.servingMs))")
@@ -140,7 +148,7 @@ public enum StatusPage {
       "Connections", NumberText.grouped(Int64(connections.total)),
       "\(connections.keepAlive) kept alive, \(connections.reading) read, "
         + "\(connections.writing) written, \(connections.closing) closing; "
-        + "\(connections.waiting) requests wait")
+        + (status.queueSentence ?? "0 requests wait"))
     writer.append("</dl>\n")
   }
 

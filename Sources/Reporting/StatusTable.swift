@@ -13,6 +13,7 @@ public enum StatusTable {
   /// The lines.
   public static func render(_ status: ServerStatus) -> String {
     var text = head(status)
+    if status.hasGroups { text += "\n" + groups(status) }
     text += "\n" + scoreboard(status)
     if !status.workers.isEmpty { text += "\n" + workers(status) }
     if !status.requestsByInterest.isEmpty { text += "\n" + requests(status) }
@@ -27,7 +28,7 @@ public enum StatusTable {
     ]
     if status.generation == 0 {
       lines.append("  code       no generation serves yet")
-    } else {
+    } else if !status.hasGroups {
       lines.append(
         "  code       generation \(status.generation) for "
           + NumberText.duration(ms: status.servingMs)
@@ -60,8 +61,8 @@ public enum StatusTable {
     if status.gracefulHandlers > 0 { now += ", \(status.gracefulHandlers) finishing" }
     let connections = status.connections
     now += "; connections \(connections.total)"
-    if connections.waiting > 0 { now += ", \(connections.waiting) requests wait" }
     lines.append("  now        \(now)")
+    if let queue = status.queueSentence { lines.append("  queue      \(queue)") }
     for front in status.fronts { lines.append("  front \(front.number)    \(line(front))") }
     let forks = status.forkTimes.sentence.map { "; \($0)" } ?? ""
     lines.append("  workers    \(status.forks) started, \(status.deaths) died\(forks)")
@@ -80,19 +81,23 @@ public enum StatusTable {
   private static func scoreboard(_ status: ServerStatus) -> String {
     var letters = ""
     var seen: Set<ProcessState> = []
-    let leftOut = status.forEachSlot(mostLetters: mostLetters) { slot in
-      for letter in slot {
-        letters.append(letter.rawValue)
-        seen.insert(letter)
-      }
-    }
     var text = ""
-    var rest = Substring(letters)
-    while !rest.isEmpty {
-      text += "  \(rest.prefix(columns - 4))\n"
-      rest = rest.dropFirst(columns - 4)
+    for part in status.parts {
+      letters = ""
+      let leftOut = part.forEachSlot(mostLetters: mostLetters / status.parts.count) { slot in
+        for letter in slot {
+          letters.append(letter.rawValue)
+          seen.insert(letter)
+        }
+      }
+      if status.hasGroups { text += line("  \(part.group):") + "\n" }
+      var rest = Substring(letters)
+      while !rest.isEmpty {
+        text += "  \(rest.prefix(columns - 4))\n"
+        rest = rest.dropFirst(columns - 4)
+      }
+      if leftOut > 0 { text += "  and \(leftOut) more\n" }
     }
-    if leftOut > 0 { text += "  and \(leftOut) more\n" }
     var key = ""
     for state in ProcessState.allCases where seen.contains(state) {
       let entry = "\(state.rawValue) \(state.meaning)"
@@ -122,7 +127,15 @@ public enum StatusTable {
         NumberText.duration(ms: worker.cpuMs), NumberText.duration(ms: worker.ageMs),
       ])
     }
-    return table(rows, leftAligned: [3])
+    var left: Set = [3]
+    if status.hasGroups {
+      left = [0, 4]
+      rows[0].insert("GROUP", at: 0)
+      for (index, worker) in status.workers.prefix(mostRows).enumerated() {
+        rows[index + 1].insert(ForeignText.cut(worker.group, to: 16), at: 0)
+      }
+    }
+    return table(rows, leftAligned: left)
       + more(status.workers.count - mostRows, "workers")
   }
 
@@ -142,12 +155,12 @@ public enum StatusTable {
     return table(rows, leftAligned: [0, 4, 5, 6]) + more(found.count - mostRows, "requests")
   }
 
-  private static func more(_ count: Int, _ what: String) -> String {
+  static func more(_ count: Int, _ what: String) -> String {
     count > 0 ? "  and \(count) more \(what); --json has them\n" : ""
   }
 
   /// Rows with their columns aligned, two spaces between them.
-  private static func table(_ rows: [[String]], leftAligned: Set<Int>) -> String {
+  static func table(_ rows: [[String]], leftAligned: Set<Int>) -> String {
     var widths = [Int](repeating: 0, count: rows.first?.count ?? 0)
     for row in rows {
       for (column, cell) in row.enumerated() { widths[column] = max(widths[column], cell.count) }

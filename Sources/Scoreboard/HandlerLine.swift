@@ -45,13 +45,14 @@ public import ProcessPolicy
     numbers[Field.state] = Self.writing
   }
 
-  /// Says who asks for what; longer texts are cut. Allocates: never.
+  /// Says who asks for what, and by which number logs name the request; longer texts are cut.
+  /// Allocates: never.
   @inline(__always)
   public func describe(
     client: UnsafeBufferPointer<UInt8>, host: UnsafeBufferPointer<UInt8>,
-    request: UnsafeBufferPointer<UInt8>
+    request: UnsafeBufferPointer<UInt8>, id: UInt64
   ) {
-    unsafe text.write(client: client, host: host, request: request)
+    unsafe text.write(client: client, host: host, request: request, id: id)
   }
 
   /// The request makes progress, so it is not stuck. Ends ``requestWaitsForClient()``. Allocates:
@@ -134,8 +135,20 @@ public import ProcessPolicy
   public var lastDurationUs: Int64 { numbers[Field.lastDurationUs] }
   /// Number of its latest request on that request's connection.
   public var connectionRequests: Int64 { numbers[Field.connectionRequests] }
-  /// Client, host and request line of its latest request; nil where they are not known.
-  public var texts: (client: String, host: String, request: String)? { text.read() }
+  /// What its latest request asked for; nil where that is not known.
+  public var texts: Texts? { text.read() }
+
+  /// Who asked for what.
+  public struct Texts: Equatable, Sendable {
+    /// Address of the client.
+    public let client: String
+    /// The Host field.
+    public let host: String
+    /// Method, target and version.
+    public let request: String
+    /// The request's number in logs.
+    public let id: UInt64
+  }
 
   /// Forgets what was done, and keeps the latest request; nobody writes meanwhile.
   func forgetDone() {

@@ -53,6 +53,11 @@ extension WorkerSlot {
     case .cpuMs?: cpuMs
     case .shed(let reason)?: shed[reason]
     case .service(let index)?: serviceCount(index)
+    case .wait(let index)?: waitCount(index)
+    case .waitedUs?: waitedUs
+    case .lockWaits?: lockWaits
+    case .lockWaitedUs?: lockWaitedUs
+    case .interrupted?: interrupted
     case nil: nil
     }
   }

@@ -12,12 +12,14 @@ internal import Synchronization
   /// Longest address: an IPv6 address in text (INET6_ADDRSTRLEN without its end).
   static let clientBytes = 45
   /// Bytes of the Host field that are kept.
-  static let hostBytes = 48
+  static let hostBytes = 40
   /// Bytes of the request line that are kept; mod_status keeps 63.
   static let requestBytes = 88
 
-  // sequence (8 bytes) · three lengths · client · host · request: 192 bytes, three lines.
-  private static let lengths = 8
+  // sequence and number of the request (8 bytes each) · three lengths · client · host · request:
+  // 192 bytes, three lines.
+  private static let id = 8
+  private static let lengths = 16
   private static let client = lengths + 3
   private static let host = client + clientBytes
   private static let request = host + hostBytes
@@ -39,16 +41,17 @@ internal import Synchronization
   /// Keeps the beginnings of the three texts. One writer. Allocates: never.
   func write(
     client: UnsafeBufferPointer<UInt8>, host: UnsafeBufferPointer<UInt8>,
-    request: UnsafeBufferPointer<UInt8>
+    request: UnsafeBufferPointer<UInt8>, id number: UInt64
   ) {
     // Even also where a writer before died in the middle.
-    let number = unsafe sequence.pointee.load(ordering: .relaxed) & ~1
-    unsafe sequence.pointee.store(number &+ 1, ordering: .relaxed)
+    let turn = unsafe sequence.pointee.load(ordering: .relaxed) & ~1
+    unsafe sequence.pointee.store(turn &+ 1, ordering: .relaxed)
     atomicMemoryFence(ordering: .releasing)
+    unsafe base.storeBytes(of: number, toByteOffset: Self.id, as: UInt64.self)
     unsafe put(client, at: Self.client, most: Self.clientBytes, length: Self.lengths)
     unsafe put(host, at: Self.host, most: Self.hostBytes, length: Self.lengths + 1)
     unsafe put(request, at: Self.request, most: Self.requestBytes, length: Self.lengths + 2)
-    unsafe sequence.pointee.store(number &+ 2, ordering: .releasing)
+    unsafe sequence.pointee.store(turn &+ 2, ordering: .releasing)
   }
 
   @inline(__always)
@@ -63,16 +66,16 @@ internal import Synchronization
   }
 
   /// The texts; nil where none was written, or the writer is (or died) in the middle of it.
-  func read() -> (client: String, host: String, request: String)? {
+  func read() -> HandlerLine.Texts? {
     for _ in 0..<Self.attempts {
       let before = unsafe sequence.pointee.load(ordering: .acquiring)
       guard before != 0 else { return nil }
       if before & 1 == 1 { continue }
-      let texts = (
+      let texts = HandlerLine.Texts(
         client: text(at: Self.client, most: Self.clientBytes, length: Self.lengths),
         host: text(at: Self.host, most: Self.hostBytes, length: Self.lengths + 1),
-        request: text(at: Self.request, most: Self.requestBytes, length: Self.lengths + 2)
-      )
+        request: text(at: Self.request, most: Self.requestBytes, length: Self.lengths + 2),
+        id: unsafe base.load(fromByteOffset: Self.id, as: UInt64.self))
       atomicMemoryFence(ordering: .acquiring)
       if unsafe sequence.pointee.load(ordering: .relaxed) == before { return texts }
     }

@@ -1,10 +1,15 @@
-// Scoreboard+Status: the whole scoreboard as plain values. Edge.
+// Scoreboard+Status: a whole scoreboard, or all of a server's, as plain values. Edge.
 internal import Platform
 internal import ProcessPolicy
 public import Reporting
 
 extension Scoreboard {
-  /// The server as it is now.
+  /// A server as it is now, by the scoreboards of its process groups in their order.
+  public static func status(of scoreboards: [Scoreboard]) -> ServerStatus {
+    ServerStatus.merged(scoreboards.map { $0.status() })
+  }
+
+  /// The process group as it is now, with what it says of the server.
   ///
   /// Reads without a lock: single numbers are right, and may be some microseconds apart. What a
   /// worker did that is just buried is counted once.
@@ -26,6 +31,10 @@ extension Scoreboard {
     var status = ServerStatus()
     status.software = facts.software
     status.title = facts.title
+    status.group = facts.group
+    status.python = facts.python
+    status.urls = facts.urls
+    status.state = facts.state
     status.supervisorPid = facts.supervisorPid
     status.mpm = facts.mpm
     status.policy = facts.policy
@@ -40,6 +49,7 @@ extension Scoreboard {
     status.generationsFailed = facts.generationsFailed
     status.forkTimes = facts.forkTimes
     status.serviceTimes = facts.serviceTimes
+    (status.queue.waits, status.queue.waitedUs) = facts.waits
     status.threadsPerWorker = min(max(1, facts.threadsPerWorker), threads)
     status.mostThreadsPerWorker = threads
     status.mostWorkers = facts.mostWorkers
@@ -55,14 +65,19 @@ extension Scoreboard {
       let slot = self[index]
       let worker = slot.worker(number: index, nowMs: nowMs)
       if workerSlots.contains(index) {
-        status.slots.append(worker?.worker)
+        var found = worker?.worker
+        found?.group = status.group
+        status.slots.append(found)
       } else if let front = worker?.worker {
         status.fronts.append(Self.front(front, number: index - workerSlots.count))
       }
       guard let worker else { continue }
       for index in 0..<ServiceTimes.classes {
         status.serviceTimes.add(slot.serviceCount(index), to: index)
+        status.queue.waits.add(slot.waitCount(index), to: index)
       }
+      status.queue.waitedUs &+= slot.waitedUs
+      status.queue.oldestMs = max(status.queue.oldestMs, slot.oldestWaitMs(nowMs: nowMs))
       status.cpuMs &+= worker.worker.cpuMs
       status.shedReasons += slot.shed
       status.lockWaits.add(worker.worker.lockWaits)

@@ -1,10 +1,10 @@
-// Scoreboard: the shared memory in which every worker has a slot. Edge.
+// Scoreboard: the shared memory in which every worker of a process group has a slot. Edge.
 public import Platform
 
-/// All slots: some lines about the whole server, then the slots one after another.
+/// All slots of a process group: some lines about the group, then the slots one after another.
 ///
 ///     line 0         mark, number of slots, handler threads of each
-///     then           what the supervisor says about the server: ``ServerFacts``
+///     then           what the supervisor says about the group: ``ServerFacts``
 ///     slots          ``WorkerSlot``
 ///
 /// The supervisor makes it and keeps it open, so that `/proc/PID/fd` leads readers to it; molds and
@@ -28,7 +28,7 @@ public import Platform
   public let lanes: Int
   /// How many of the slots, the last ones, are those of fronts.
   public let fronts: Int
-  /// What the supervisor says about the whole server.
+  /// What the supervisor says about the whole group.
   public let facts: ServerFacts
   private let memory: SharedMemory
   /// Bytes that it takes.
@@ -43,7 +43,7 @@ public import Platform
 
   /// Marks the first line, so that a foreign descriptor is not taken for a scoreboard. Its last
   /// byte is the version of the layout.
-  private static let mark: Int64 = 0x706C_696D_736F_6C06  // "plimsol", 6
+  private static let mark: Int64 = 0x706C_696D_736F_6C07  // "plimsol", 7
 
   private enum Field {
     static let mark = 0

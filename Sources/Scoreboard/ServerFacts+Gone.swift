@@ -24,6 +24,7 @@ extension ServerFacts {
     static let lockWaits = 3
     static let lockWaitedUs = 4
     static let interrupted = 5
+    static let waitedUs = 6
   }
 
   // MARK: written by the supervisor
@@ -59,7 +60,10 @@ extension ServerFacts {
     for index in 0..<ServiceTimes.classes {
       line(Self.serviceLine + index / SharedLine.fields)
         .add(slot.serviceCount(index), to: index % SharedLine.fields)
+      line(Self.waitLine + index / SharedLine.fields)
+        .add(slot.waitCount(index), to: index % SharedLine.fields)
     }
+    counters.add(slot.waitedUs, to: Counter.waitedUs)
     slot.forgetDone()
     atomicMemoryFence(ordering: .releasing)
     counters[Counter.sequence] = number &+ 2
@@ -71,8 +75,10 @@ extension ServerFacts {
   struct InheritedField {
     enum Share {
       case requests, bytes, durationUs, cpuMs
+      case lockWaits, lockWaitedUs, interrupted, waitedUs
       case shed(ShedReason)
       case service(Int)
+      case wait(Int)
     }
 
     let line: Int
@@ -91,6 +97,10 @@ extension ServerFacts {
       InheritedField(line: goneLine, field: Gone.deaths),
       InheritedField(line: countersLine, field: Counter.generationsServed),
       InheritedField(line: countersLine, field: Counter.generationsFailed),
+      InheritedField(line: countersLine, field: Counter.lockWaits, share: .lockWaits),
+      InheritedField(line: countersLine, field: Counter.lockWaitedUs, share: .lockWaitedUs),
+      InheritedField(line: countersLine, field: Counter.interrupted, share: .interrupted),
+      InheritedField(line: countersLine, field: Counter.waitedUs, share: .waitedUs),
     ]
     + ServerProcess.allCases.flatMap { process in
       DeathCause.allCases.map {
@@ -100,10 +110,12 @@ extension ServerFacts {
     + ShedReason.allCases.map {
       InheritedField(line: shedLine, field: $0.rawValue, share: .shed($0))
     }
-    + (0..<ServiceTimes.classes).map {
-      InheritedField(
-        line: serviceLine + $0 / SharedLine.fields, field: $0 % SharedLine.fields,
-        share: .service($0))
+    + (0..<ServiceTimes.classes).flatMap {
+      let (line, field) = $0.quotientAndRemainder(dividingBy: SharedLine.fields)
+      return [
+        InheritedField(line: serviceLine + line, field: field, share: .service($0)),
+        InheritedField(line: waitLine + line, field: field, share: .wait($0)),
+      ]
     }
 
   // MARK: read by others
@@ -141,10 +153,16 @@ extension ServerFacts {
   /// Generations that were given up before they served.
   var generationsFailed: Int64 { counters[Counter.generationsFailed] }
   /// How long the requests took of workers that are gone.
-  var serviceTimes: ServiceTimes {
+  var serviceTimes: ServiceTimes { times(at: Self.serviceLine) }
+  /// How long requests waited in fronts that are gone, and all of them together in microseconds.
+  var waits: (times: ServiceTimes, us: Int64) {
+    (times(at: Self.waitLine), counters[Counter.waitedUs])
+  }
+
+  private func times(at first: Int) -> ServiceTimes {
     var times = ServiceTimes()
     for index in 0..<ServiceTimes.classes {
-      let line = line(Self.serviceLine + index / SharedLine.fields)
+      let line = line(first + index / SharedLine.fields)
       times.add(line[index % SharedLine.fields], to: index)
     }
     return times

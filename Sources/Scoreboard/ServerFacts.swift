@@ -1,14 +1,18 @@
-// ServerFacts: what the supervisor says about the whole server. Edge.
-internal import Reporting
+// ServerFacts: what the supervisor says about the server, and a process group as a whole. Edge.
+public import Reporting
 
 /// The lines of a scoreboard that are about no worker in particular. Written by the supervisor.
 @safe public struct ServerFacts {
   /// Lines of numbers.
-  private static let numberLines = shedLine + 1
+  private static let numberLines = groupLine + 1
+  /// The line that says which group this is of, and how it does.
+  private static let groupLine = waitLine + WorkerSlot.serviceLines
   /// The line of ServerFacts+Gone's requests that were turned away, behind its service times.
   static let shedLine = serviceLine + WorkerSlot.serviceLines
   /// The first line of ServerFacts+Gone's service times, behind those of its deaths.
   static let serviceLine = deathLine + ServerProcess.allCases.count
+  /// The first line of the times that requests waited.
+  static let waitLine = shedLine + 1
   /// The first line of its deaths: one for each kind of process.
   static let deathLine = 5
   /// Longest title that is kept, in bytes.
@@ -17,10 +21,13 @@ internal import Reporting
   private static let softwareBytes = 63
   /// Longest name of a process model or policy.
   private static let wordBytes = 15
+  /// Longest name of a process group that is kept, and longest path or list of URLs.
+  private static let nameBytes = 63
+  private static let pathBytes = 191
   /// Lines of shared memory that it takes.
   static let lines = textLinesEnd + forkLines
   private static let textLinesEnd =
-    numberLines + (titleBytes + softwareBytes + 2 * wordBytes + 4 + 63) / 64
+    numberLines + (Place.end - Place.title + SharedLine.bytes - 1) / SharedLine.bytes
 
   private let base: UnsafeMutableRawPointer
 
@@ -60,6 +67,13 @@ internal import Reporting
   /// The second line of ServerFacts+Gone.
   static let countersLine = 4
 
+  private enum Group {
+    static let state = 0
+    static let index = 1
+    static let count = 2
+  }
+
+  private var groupLine: SharedLine { line(Self.groupLine) }
   private var now: SharedLine { line(0) }
   var gone: SharedLine { line(Self.goneLine) }
   var memoryLine: SharedLine { line(2) }
@@ -81,6 +95,10 @@ internal import Reporting
     static let software = title + 1 + titleBytes
     static let mpm = software + 1 + softwareBytes
     static let policy = mpm + 1 + wordBytes
+    static let group = policy + 1 + wordBytes
+    static let python = group + 1 + nameBytes
+    static let urls = python + 1 + pathBytes
+    static let end = urls + 1 + pathBytes
   }
 
   /// What does not change while the server runs.
@@ -90,6 +108,27 @@ internal import Reporting
     put(mpm, at: Place.mpm, most: Self.wordBytes)
     put(policy, at: Place.policy, most: Self.wordBytes)
   }
+
+  /// Which process group this is of, and by what it is known: its name, its Python's path, and the
+  /// URLs that it serves.
+  public func describe(group: String, index: Int, of count: Int, python: String, urls: String) {
+    put(group, at: Place.group, most: Self.nameBytes)
+    put(python, at: Place.python, most: Self.pathBytes)
+    put(urls, at: Place.urls, most: Self.pathBytes)
+    groupLine[Group.index] = Int64(index)
+    groupLine[Group.count] = Int64(count)
+  }
+
+  /// Name of the process group.
+  public var group: String { text(at: Place.group, most: Self.nameBytes) }
+  /// Path of its Python.
+  public var python: String { text(at: Place.python, most: Self.pathBytes) }
+  /// Its URLs, with commas between them.
+  public var urls: String { text(at: Place.urls, most: Self.pathBytes) }
+  /// Which of the server's groups it is, from 0 on.
+  public var groupIndex: Int { Int(groupLine[Group.index]) }
+  /// How many groups the server has; 0 before that is known.
+  public var groupCount: Int { Int(groupLine[Group.count]) }
 
   /// What is served, as in process titles.
   public var title: String { text(at: Place.title, most: Self.titleBytes) }
@@ -116,6 +155,12 @@ internal import Reporting
   }
 
   // MARK: numbers
+
+  /// Whether the group serves.
+  public var state: GroupState {
+    get { GroupState(rawValue: Int(truncatingIfNeeded: groupLine[Group.state])) ?? .loading }
+    nonmutating set { groupLine[Group.state] = Int64(newValue.rawValue) }
+  }
 
   /// Process id of the supervisor.
   public var supervisorPid: Int32 {

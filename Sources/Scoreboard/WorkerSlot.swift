@@ -9,6 +9,8 @@ public import Reporting
 ///     line 3         written by whoever holds the interpreter's lock: the waits for that
 ///     line 4, 5      added to by its threads: how many requests took how long
 ///     line 6         written by its threads, one at a time: requests that were turned away
+///     line 7         written by the worker: its birth, its queue
+///     line 8, 9      in a front's slot: how many requests waited for how long
 ///     4 lines each   written by handler threads: ``HandlerLine``, one more than there are handlers
 ///     2 lines each   for eight lanes: which request the worker began on each, and on which the
 ///     front
@@ -19,13 +21,17 @@ public import Reporting
 /// them and clears the slot for the next one.
 @safe public struct WorkerSlot {
   /// Lines before those of the handlers.
-  static let headerLines = shedLine + 1
+  static let headerLines = waitLine + serviceLines
   /// The first line of the service times, and how many they take.
   private static let serviceLine = 4
   static let serviceLines = (ServiceTimes.classes + SharedLine.fields - 1) / SharedLine.fields
   /// The line of the requests that were turned away: how many for each reason, and behind these
   /// how long the last of each had waited.
   private static let shedLine = serviceLine + serviceLines
+  /// The line of the worker's birth and its queue.
+  static let queueLine = shedLine + 1
+  /// The first line of the times that requests waited, of which there are as many as of service.
+  static let waitLine = queueLine + 1
 
   /// Where the worker is in its life, as the supervisor says.
   public enum Phase: Int64, Sendable {
@@ -68,18 +74,18 @@ public import Reporting
     static let threads = 4
   }
 
-  /// In the line of the census.
-  private enum Birth {
-    static let forkUs = 4
-    static let readyUs = 5
-  }
-
   /// In the line of the interpreter's lock.
   private enum Lock {
     static let waits = 0
     static let waitedUs = 1
     static let interrupted = 2
     static let wantedSinceMs = 3
+  }
+
+  /// In the line of the queue; WorkerSlot+Queue has the others.
+  private enum Birth {
+    static let forkUs = 0
+    static let readyUs = 1
   }
 
   private let base: UnsafeMutableRawPointer
@@ -113,7 +119,7 @@ public import Reporting
   }
 
   @inline(__always)
-  private func header(_ line: Int) -> SharedLine {
+  func header(_ line: Int) -> SharedLine {
     unsafe SharedLine(at: base + line &* SharedLine.bytes)
   }
 
@@ -174,10 +180,10 @@ public import Reporting
   }
 
   /// When the mold began to fork the worker, in microseconds of CLOCK_MONOTONIC.
-  public func setForkBegan(us: Int64) { header(2)[Birth.forkUs] = us }
+  public func setForkBegan(us: Int64) { header(Self.queueLine)[Birth.forkUs] = us }
 
   /// The worker serves from now on, in microseconds of CLOCK_MONOTONIC.
-  public func setReady(us: Int64) { header(2)[Birth.readyUs] = us }
+  public func setReady(us: Int64) { header(Self.queueLine)[Birth.readyUs] = us }
 
   /// Connections this worker holds now. Allocates: never.
   @inline(__always)
@@ -190,9 +196,13 @@ public import Reporting
   /// The application is loaded.
   public func setLoaded() { header(1)[Header.loaded] = 1 }
 
-  /// Whole requests that wait for a handler. Allocates: never.
+  /// Whole requests that wait for a handler, and since when the oldest does, in ms of
+  /// CLOCK_MONOTONIC (any number where none waits). Allocates: never.
   @inline(__always)
-  public func setWaiting(_ count: Int) { header(1)[Header.waiting] = Int64(count) }
+  public func setWaiting(_ count: Int, oldestMs: Int64) {
+    setOldestWaiting(ms: oldestMs)
+    header(1)[Header.waiting] = Int64(count)
+  }
 
   /// Handler threads that were started: their lines are in use. Allocates: never.
   public func setStartedThreads(_ count: Int) { header(2)[Census.threads] = Int64(count) }
@@ -284,9 +294,9 @@ public import Reporting
   /// When the worker moved in, in ms of CLOCK_MONOTONIC.
   public var startedMs: Int64 { header(1)[Header.startedMs] }
   /// When the mold began to fork it, in microseconds of CLOCK_MONOTONIC; 0 before that.
-  public var forkBeganUs: Int64 { header(2)[Birth.forkUs] }
+  public var forkBeganUs: Int64 { header(Self.queueLine)[Birth.forkUs] }
   /// When it began to serve, in microseconds of CLOCK_MONOTONIC; 0 before that.
-  public var readyUs: Int64 { header(2)[Birth.readyUs] }
+  public var readyUs: Int64 { header(Self.queueLine)[Birth.readyUs] }
   /// Whether it takes new connections.
   public var isAccepting: Bool { header(1)[Header.accepting] != 0 }
   /// Whether the application is loaded.
@@ -344,6 +354,7 @@ public import Reporting
     header(Self.shedLine).clear()
     header(3).clear()
     for index in 0..<Self.serviceLines { header(Self.serviceLine + index).clear() }
+    forgetWaits()
     for index in 0...threads { line(index).forgetDone() }
   }
 
@@ -372,6 +383,16 @@ public import Reporting
     var inside = 0
     for index in 0..<startedThreads where line(index).state == .writing { inside += 1 }
     return inside
+  }
+
+  /// What they are asked for, as far as it is known, and when each began (CLOCK_MONOTONIC, ms); the
+  /// oldest first.
+  public var textsInHand: [(texts: HandlerLine.Texts, beganMs: Int64)] {
+    var found: [(texts: HandlerLine.Texts, beganMs: Int64)] = []
+    for index in 0..<startedThreads where line(index).state == .writing {
+      if let texts = line(index).texts { found.append((texts, line(index).beganMs)) }
+    }
+    return found.sorted { $0.beganMs < $1.beganMs }
   }
 
   /// When a request last began, in ms of CLOCK_MONOTONIC; 0 before any.

@@ -15,14 +15,14 @@ extension Exchange {
   }
 
   /// Answers with a report of the whole server, the status as the query asks for it. Allocates.
-  func respond(with report: Report, of scoreboard: Scoreboard) {
+  func respond(with report: Report, of scoreboards: [Scoreboard]) {
     guard head.method == .get || head.method == .head else {
       return respond(status: 405, field: "Allow: GET, HEAD")
     }
     guard unsafe server.settings.statusAccess == "all" || isLocal else {
       return respond(status: 403, field: "Cache-Control: no-store")
     }
-    let status = scoreboard.status()
+    let status = Scoreboard.status(of: scoreboards)
     switch report {
     case .status:
       let report = StatusReport(

@@ -92,9 +92,6 @@ internal import Scoreboard
   /// Requests that wait for a thread, here or at a worker.
   var waiting: Int { queue.count + ahead }
 
-  /// Tells how many requests wait.
-  func tellWaiting() { slot.setWaiting(waiting) }
-
   // MARK: who gets the next request
 
   /// A lane for a request; nil where every worker has its hands full.

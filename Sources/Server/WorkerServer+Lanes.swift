@@ -163,7 +163,7 @@ extension WorkerServer {
     unsafe connection.pointee.wholeMs = nowMs
     lock.take()
     ready.push(index)
-    slot.setWaiting(ready.count)
+    showReadyQueue()
     lock.give()
     hasHandBacks.store(true, ordering: .releasing)
   }

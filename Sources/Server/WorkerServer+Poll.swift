@@ -55,7 +55,7 @@ extension WorkerServer {
     while true {
       lock.take()
       let index = ready.pop()
-      if index >= 0 { slot.setWaiting(ready.count) }
+      if index >= 0 { showReadyQueue() }
       lock.give()
       guard index >= 0 else { return }
       let nowMs = Clock.monotonicMs()
@@ -255,7 +255,7 @@ extension WorkerServer {
       let isReturned = index >= 0
       if !isReturned && !thread.isMonitor {
         index = ready.pop()
-        if index >= 0 { slot.setWaiting(ready.count) }
+        if index >= 0 { showReadyQueue() }
       }
       if index < 0 {
         hasHandBacks.store(false, ordering: .releasing)

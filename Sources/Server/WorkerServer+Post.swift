@@ -97,7 +97,7 @@ extension WorkerServer {
     }
     ringBells(relay)
     for worker in relay.posting { worker.group.ahead += worker.ahead }
-    for group in relay.groups { group.tellWaiting() }
+    for group in relay.groups { showQueue(of: group) }
   }
 
   private func takeAnswer(

@@ -44,7 +44,7 @@ extension WorkerServer {
     let wholeMs = unsafe connection.pointee.wholeMs
     lock.take()
     ready.insert(index) { other in unsafe table[other].pointee.wholeMs > wholeMs }
-    slot.setWaiting(ready.count)
+    showReadyQueue()
     lock.give()
     shedDueMs = min(shedDueMs, queueLimit.dueMs(wholeMs: wholeMs))
     hasHandBacks.store(true, ordering: .releasing)
@@ -140,7 +140,7 @@ extension WorkerServer {
         unsafe oldest >= 0 ? queueLimit.dueMs(wholeMs: table[oldest].pointee.wholeMs) : .max
       guard nowMs >= shedDueMs else { return lock.give() }
       _ = ready.pop()
-      slot.setWaiting(ready.count)
+      showReadyQueue()
       lock.give()
       _ = serveQueued(oldest, thread, nowMs: nowMs, holdsRole: true)
     }

@@ -68,7 +68,7 @@ extension WorkerServer {
       unsafe connection.pointee.isQueued = true
       let wholeMs = unsafe connection.pointee.wholeMs
       group.queue.insert(index) { other in unsafe table[other].pointee.wholeMs > wholeMs }
-      group.tellWaiting()
+      showQueue(of: group)
       noteWorkers(group)
       shedDueMs = min(shedDueMs, group.dueMs(wholeMs: wholeMs))
       if group.workers.isEmpty { control.send(.wanted(group: group.number)) }
@@ -94,7 +94,7 @@ extension WorkerServer {
       unsafe parseAgain(connection, thread)
       send(index, over: lane, relay, thread)
     }
-    group.tellWaiting()
+    showQueue(of: group)
   }
 
   /// Makes room in the queue: clients that have left would be found only when it is their turn.
@@ -105,7 +105,7 @@ extension WorkerServer {
       unsafe table[index].pointee.isQueued = false
       close(index)
     }
-    group.tellWaiting()
+    showQueue(of: group)
   }
 
   /// Turns away the requests that have waited too long for a worker.
@@ -124,7 +124,7 @@ extension WorkerServer {
       let dueMs = unsafe group.dueMs(wholeMs: table[oldest].pointee.wholeMs)
       guard nowMs >= dueMs else { return dueMs }
       _ = group.queue.pop()
-      group.tellWaiting()
+      showQueue(of: group)
       let connection = unsafe table[oldest]
       unsafe connection.pointee.isQueued = false
       if unsafe connection.pointee.isBroken {
@@ -173,6 +173,7 @@ extension WorkerServer {
     var frame = RequestFrame()
     frame.requestID = lane.requestID
     frame.queuedUs = unsafe max(0, nowUs - connection.pointee.queuedUs)
+    lane.worker.group.slot.countWait(us: frame.queuedUs)
     frame.lane = UInt16(lane.word)
     frame.isUnixSocket = unsafe connection.pointee.isUnixSocket
     frame.isSecure = thread.forwarded.scheme == .https

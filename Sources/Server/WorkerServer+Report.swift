@@ -41,6 +41,25 @@ extension WorkerServer {
     slot.setGrowth(bytes: growth.bytes)
   }
 
+  /// How long the ready queue is, and since when its oldest request waits. Under the lock.
+  @inline(__always)
+  func showReadyQueue() {
+    let oldest = ready.oldest
+    slot.setWaiting(
+      ready.count, oldestMs: oldest >= 0 ? unsafe table[oldest].pointee.wholeMs : 0)
+  }
+
+  /// How long a group's queue is, and since when its oldest request waits. In a front.
+  @inline(__always)
+  func showQueue(of group: RelayGroup) {
+    let oldest = group.queue.oldest
+    group.slot.setWaiting(
+      group.waiting, oldestMs: oldest >= 0 ? unsafe table[oldest].pointee.wholeMs : 0)
+  }
+
+  /// Those of all process groups, in a front; else the worker's own.
+  var scoreboards: [Scoreboard] { relay?.groups.map(\.scoreboard) ?? [scoreboard] }
+
   /// What the connection that holds a handler does; nothing where connections hold none.
   @inline(__always)
   func show(_ connection: UnsafeMutablePointer<Connection>, _ letter: HandlerLine.StaticLetter) {
@@ -90,7 +109,8 @@ extension Exchange {
       client: connection.clientText,
       host: UnsafeBufferPointer(
         start: headBytes + Int(head.host.offset), count: Int(head.host.count)),
-      request: UnsafeBufferPointer(start: headBytes + start, count: max(0, end - start)))
+      request: UnsafeBufferPointer(start: headBytes + start, count: max(0, end - start)),
+      id: requestID)
   }
 
   /// Says that the request is over, and what came of it.

@@ -247,7 +247,7 @@ extension WorkerServer {
         application.threadWillBlock(thread.index)
         takeCensus()
         exchange.describe(nowMs: nowMs)
-        exchange.respond(with: report, of: scoreboard)
+        exchange.respond(with: report, of: scoreboards)
         return true
       }
       let mount = unsafe mount(head, exchange.headBytes)

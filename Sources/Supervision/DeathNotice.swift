@@ -48,6 +48,11 @@ public struct DeathNotice: Equatable, Sendable {
   public var outOfMemory: Bool?
   /// Requests that were inside the process.
   public var requestsLost: Int
+  /// What is known of them, the oldest first.
+  public var lost: [LostRequest] = []
+
+  /// Lost requests that are named at most.
+  private static let mostNamed = 4
 
   /// What is known.
   public init(
@@ -90,6 +95,11 @@ public struct DeathNotice: Equatable, Sendable {
     var text = "\(who) (pid \(pid)) \(how)"
     if requestsLost > 0 {
       text += requestsLost == 1 ? "; 1 request was lost" : "; \(requestsLost) requests were lost"
+      let named = lost.prefix(Self.mostNamed).map(\.text)
+      if !named.isEmpty {
+        let rest = requestsLost - named.count
+        text += ": " + named.joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
+      }
     }
     return text
   }

@@ -137,7 +137,7 @@ final class Predecessor {
     case .failed(_, let reason):
       ErrorLog.write(.error, "\(child.name) (pid \(child.pid)): \(reason)")
     case .fork, .drain, .finish, .stop, .reopenLogs, .lanes, .letterbox, .retire, .wanted, .loading,
-      .ready,
+      .ready, .exiting, .giveUp,
       .forked, .cannotBecomeMold, .filesChanged:
       break
     }

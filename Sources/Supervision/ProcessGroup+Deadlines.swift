@@ -23,6 +23,7 @@ extension ProcessGroup {
     let nowMs = Clock.monotonicMs()
     for notBefore in [
       forkBackOff.notBeforeMs, trialBackOff.notBeforeMs, moldBackOff.notBeforeMs,
+      startBackOff.notBeforeMs,
     ] where notBefore > nowMs {
       next = min(next, notBefore)
     }

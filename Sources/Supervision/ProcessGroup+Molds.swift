@@ -59,6 +59,7 @@ extension ProcessGroup {
   /// A graceful restart: HUP, USR1, or a changed file.
   func restart(because reason: String, nowMs: Int64) {
     guard phase == .running else { return }
+    startBackOff = BackOff(limitsMs: Self.startPausesMs)
     guard hasServed || nextMold?.state != .loading else {
       // The first generation is loading: what it has not read yet it will read in its new form,
       // what it has read may be old. Starting over is safe, nobody is served yet.

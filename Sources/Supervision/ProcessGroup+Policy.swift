@@ -2,13 +2,29 @@
 internal import Configuration
 internal import Platform
 internal import ProcessPolicy
+internal import Reporting
 internal import Scoreboard
 
 extension ProcessGroup {
+  /// Whether it serves, as the status says.
+  private var state: GroupState {
+    if workers.contains(where: { $0.state == .ready }) { return .serving }
+    guard servingMold != nil else { return nextMold == nil ? .failed : .loading }
+    let isAsleep = hasServed && workers.allSatisfy { $0.state == .empty }
+    return isAsleep && settings.inactivityTimeoutMs > 0 ? .asleep : .loading
+  }
+
   /// Forks what is to be tried out, and does what the policy asks for.
   func followPolicy(nowMs: Int64) {
     guard phase == .running else { return }
-    if servingMold == nil && nextMold == nil && nowMs >= moldBackOff.notBeforeMs {
+    decide(nowMs: nowMs)
+    scoreboard.facts.state = state
+  }
+
+  private func decide(nowMs: Int64) {
+    if servingMold == nil && nextMold == nil
+      && nowMs >= max(moldBackOff.notBeforeMs, startBackOff.notBeforeMs)
+    {
       startNextMold(nowMs: nowMs)
     }
     followScripts(nowMs: nowMs)

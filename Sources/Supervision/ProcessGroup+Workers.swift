@@ -168,6 +168,7 @@ extension ProcessGroup {
     if !server.isTakingOver { noteServing() }
     forkBackOff.becameReady()
     moldBackOff.becameReady()
+    startBackOff = BackOff(limitsMs: Self.startPausesMs)
   }
 
   /// Tells who looks at the scoreboard which generation serves.
@@ -264,6 +265,9 @@ extension ProcessGroup {
     var notice = DeathNotice(
       pid: worker.pid, who: worker.name, status: status, state: worker.state,
       killReason: worker.killReason, requestsLost: worker.board.requestsInHand)
+    notice.lost = worker.board.textsInHand.map {
+      LostRequest(id: $0.texts.id, request: $0.texts.request, ranMs: nowMs - $0.beganMs)
+    }
     if status == .signalled(signal: Signal.kill, dumpedCore: false), worker.killReason == nil {
       notice.outOfMemory = server.ranOutOfMemory()
     }

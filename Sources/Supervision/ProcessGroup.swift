@@ -32,6 +32,10 @@ final class ProcessGroup {
   /// Deaths of trial workers after which a new version is given up.
   static let mostTrialDeaths = 3
 
+  /// The first and the longest pause before a group that cannot be started is tried again: what it
+  /// needs may be repaired without a word to the server, and each try costs an import.
+  static let startPausesMs: ClosedRange<Int64> = 1_000...60_000
+
   /// Whose it is.
   unowned let server: Supervisor
   /// 0, 1, …: which of the server's groups.
@@ -71,6 +75,8 @@ final class ProcessGroup {
   var forkBackOff = BackOff()
   var trialBackOff = BackOff()
   var moldBackOff = BackOff()
+  /// After a start of the group that failed, where the other groups go on.
+  var startBackOff = BackOff(limitsMs: startPausesMs)
   var moldReadySinceMs: Int64?
   /// Who decides how many workers there are.
   var policy: ChosenPolicy
@@ -136,15 +142,29 @@ final class ProcessGroup {
     if server.isTakingOver && phase == .running && server.predecessor?.serves ?? false {
       return cannotTakeOver(because: reason, nowMs: nowMs)
     }
-    ErrorLog.write(.crit, "\(prefix)cannot start: \(reason)")
-    guard phase == .running else { return }
-    guard server.groups.count > 1 else { return server.stop(code, nowMs: nowMs) }
+    guard phase == .running, server.groups.count > 1 else {
+      ErrorLog.write(.crit, "\(prefix)cannot start: \(reason)")
+      if phase == .running { server.stop(code, nowMs: nowMs) }
+      return
+    }
     if let mold = servingMold {
       servingMold = nil
       close(mold, nowMs: nowMs)
     }
     firstDeaths = 0
-    moldBackOff.died(readyForMs: nil, nowMs: nowMs)
+    // Workers that import the application themselves fail one by one, for one reason.
+    guard nowMs >= startBackOff.notBeforeMs else { return }
+    startBackOff.died(readyForMs: nil, nowMs: nowMs)
+    scoreboard.facts.failedGeneration = generation
+    let seconds = (startBackOff.notBeforeMs - nowMs) / 1000
+    ErrorLog.write(
+      .crit,
+      "\(prefix)cannot start: \(reason); the other groups go on, and this one is tried again in "
+        + "\(seconds) s, or at once by: plimsoll ctl graceful --process-group "
+        + settings.processGroup)
+    if server.hasServed {
+      server.notifier.ready(status: "process group \(settings.processGroup) cannot start")
+    }
   }
 
   /// The same right after an upgrade, while the processes from before serve.

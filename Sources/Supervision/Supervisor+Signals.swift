@@ -5,7 +5,7 @@ internal import Platform
 
 extension Supervisor {
   func readSignals(nowMs: Int64) {
-    while let (signal, sender) = signals.next() {
+    while let (signal, sender, value) = signals.next() {
       switch signal {
       case Signal.terminate, Signal.interrupt, Signal.quit:
         stopped(by: signal, sender: sender, with: .stop, nowMs: nowMs)
@@ -17,11 +17,24 @@ extension Supervisor {
         for group in groups { group.restart(because: reason, nowMs: nowMs) }
       case Signal.user2: reopenLogs()
       case Signal.urgent: beginUpgrade(because: from(signal, sender), nowMs: nowMs)
+      case Signal.restartGroup: restart(Int(value), because: from(signal, sender), nowMs: nowMs)
       default: break
       }
     }
     // Signals of the same number that come together are delivered once, so every wake-up looks.
     reap(nowMs: nowMs)
+  }
+
+  /// One group is to be restarted, as `plimsoll ctl graceful --process-group` asks for.
+  private func restart(_ index: Int, because reason: String, nowMs: Int64) {
+    guard groups.indices.contains(index) else {
+      ErrorLog.write(
+        .warn,
+        "\(reason) means no process group and is left alone: give it the group's number, from 0 "
+          + "on, as plimsoll ctl graceful --process-group does")
+      return
+    }
+    groups[index].restart(because: reason, nowMs: nowMs)
   }
 
   private func from(_ signal: Int32, _ sender: Int32) -> String {

@@ -32,7 +32,7 @@ extension Supervisor {
       try prepareProcess()
       let signals = try SignalDescriptor([
         Signal.terminate, Signal.interrupt, Signal.quit, Signal.hangUp, Signal.user1, Signal.user2,
-        Signal.windowChange, Signal.urgent, Signal.child,
+        Signal.windowChange, Signal.urgent, Signal.child, Signal.restartGroup,
       ])
       return Supervisor(
         model, environment: environment, groups: groups, logs: logs, listeners: listeners,
@@ -88,6 +88,7 @@ extension Supervisor {
       let memory = MemoryBefore(
         takenBytes: predecessor?.bytes ?? 0, expectedBytes: before?.expectedBytes ?? 0)
       let part = try parts(settings, account, extensionPath, memory)
+      describe(settings, index: groups.count, of: model, on: part.scoreboard.facts)
       if let handover { resume(part, after: handover, old, predecessor) }
       groups.append(part)
     }
@@ -142,7 +143,6 @@ extension Supervisor {
       slots: slots(settings) + fronts, threads: settings.threadsMax,
       lanes: fronts * settings.lanesPerFront, fronts: fronts)
     let scoreboard = try Scoreboard(mapping: board.number)
-    describe(settings, on: scoreboard.facts)
     // A group's processes see the settings of their own group only.
     let file = try SharedMemory.makeSealed(name: "plimsoll-settings", settings.encoded)
     let launcher = MoldLauncher(
@@ -164,10 +164,15 @@ extension Supervisor {
     return 2 * settings.workersMax + 8
   }
 
-  private static func describe(_ settings: ServerSettings, on facts: ServerFacts) {
+  private static func describe(
+    _ settings: ServerSettings, index: Int, of model: ServerModel, on facts: ServerFacts
+  ) {
     facts.describe(
       title: settings.title, software: "plimsoll/\(Release.version)", mpm: settings.mpm,
       policy: settings.policy)
+    facts.describe(
+      group: settings.processGroup, index: index, of: model.groups.count, python: settings.python,
+      urls: settings.applications.map(\.url).joined(separator: ", "))
     facts.mostWorkers = settings.mostWorkers
     facts.threadsPerWorker = settings.threadsMin
     facts.supervisorPid = Process.id

@@ -4,16 +4,19 @@ internal import Platform
 internal import Scoreboard
 
 extension ControlCommand {
-  /// - Parameter last: the newest generation before; nil where the scoreboard of the old release
+  /// - Parameter before: the process groups before; nil where the scoreboards of the old release
   ///   could not be read.
   static func waitForUpgrade(
-    after last: Int?, of server: borrowing RunningServer, _ watch: Watch
+    of before: [Group]?, of server: borrowing RunningServer, _ watch: Watch
   ) throws(UsageError) {
+    let last = before.map { groups in
+      Dictionary(groups.map { ($0.facts.group, $0.last) }, uniquingKeysWith: max)
+    }
     while true {
-      // The new program has a scoreboard of its own, and for a moment there is none.
-      if let board = try? server.scoreboard() {
-        let done = try withExtendedLifetime(board) { () throws(UsageError) in
-          try isDone(board.facts, after: last, server, watch)
+      // The new program has scoreboards of its own, and for a moment there are none.
+      if let boards = try? server.scoreboards() {
+        let done = try withExtendedLifetime(boards) { () throws(UsageError) in
+          try isDone(boards.map(\.facts), after: last, server, watch)
         }
         if done { return }
       }
@@ -31,23 +34,35 @@ extension ControlCommand {
     }
   }
 
-  /// Whether the new generation serves, which is said then.
+  /// Whether the new generation of every group serves, which is said then.
+  ///
+  /// - Parameter last: the newest generation before, by the name of the group.
   private static func isDone(
-    _ facts: ServerFacts, after last: Int?, _ server: borrowing RunningServer, _ watch: Watch
+    _ all: [ServerFacts], after last: [String: Int]?, _ server: borrowing RunningServer,
+    _ watch: Watch
   ) throws(UsageError) -> Bool {
-    let (newest, serving) = (facts.newestGeneration, facts.servingGeneration)
-    if serving > 0 && serving > last ?? (newest - 1) {
-      Terminal.print(
-        "generation \(serving) serves, with \(facts.software) (server \(server.pid), "
-          + "\(server.title)), after \(watch.spent)\n")
-      return true
+    var serve = 0
+    for facts in all {
+      let (newest, serving) = (facts.newestGeneration, facts.servingGeneration)
+      // A group that the old program did not have begins with its first.
+      let before = last.map { $0[facts.group] ?? 0 }
+      if serving > 0 && serving > before ?? (newest - 1) {
+        serve += 1
+        continue
+      }
+      let failed = facts.failedGeneration
+      if failed > before ?? 0 && failed >= newest {
+        let group = all.count > 1 ? ", process group \(facts.group)," : ""
+        throw UsageError(
+          "the upgrade of \(server.title)\(group) failed and generation \(serving) still serves "
+            + "(server \(server.pid)); the error log says why, then try again",
+          exitCode: .application)
+      }
     }
-    let failed = facts.failedGeneration
-    if failed > last ?? 0 && failed >= newest {
-      throw UsageError(
-        "the upgrade of \(server.title) failed and generation \(serving) still serves (server "
-          + "\(server.pid)); the error log says why, then try again", exitCode: .application)
-    }
-    return false
+    guard serve == all.count, let first = all.first else { return false }
+    Terminal.print(
+      "generation \(first.servingGeneration) serves, with \(first.software) (server "
+        + "\(server.pid), \(server.title)), after \(watch.spent)\n")
+    return true
   }
 }

@@ -15,12 +15,18 @@ enum ControlCommand {
     }
     let server = try RunningServer.find(commandLine.server)
     // What is needed to see the outcome has to be there before anything is set off.
-    let board = verb.isEnd || !commandLine.waits ? nil : try scoreboard(of: server, for: verb)
-    let beganMs = Clock.monotonicMs()
-    let generation = board?.facts.newestGeneration ?? 0
-    let signal = signal(for: verb)
+    let needsBoards = !verb.isEnd && (commandLine.waits || !commandLine.group.isEmpty)
+    let boards = needsBoards ? try scoreboards(of: server, for: verb) : nil
+    let chosen = try choose(commandLine.group, of: server, boards ?? [])
+    let groups = chosen.map { Group(board: $0) }
+    let watch = Watch(beganMs: Clock.monotonicMs(), timeoutMs: commandLine.timeoutMs)
+    let signal = commandLine.group.isEmpty ? signal(for: verb) : Signal.restartGroup
     do {
-      try server.process.send(signal)
+      if commandLine.group.isEmpty {
+        try server.process.send(signal)
+      } else {
+        try server.process.send(signal, value: Int32(clamping: groups[0].facts.groupIndex))
+      }
     } catch {
       throw UsageError(
         "\(Signal.name(signal)) cannot be sent to the server \(server.pid) (\(server.title)): "
@@ -31,26 +37,36 @@ enum ControlCommand {
       return Terminal.print(
         "\(Signal.name(signal)) is sent to the server \(server.pid) (\(server.title))\n")
     }
-    let watch = Watch(beganMs: beganMs, timeoutMs: commandLine.timeoutMs)
     if verb == .upgrade {
-      try waitForUpgrade(after: board == nil ? nil : generation, of: server, watch)
-    } else if let board {
-      try waitForGeneration(after: generation, of: server, board, watch)
-    } else {
+      try waitForUpgrade(of: boards == nil ? nil : groups, of: server, watch)
+    } else if verb.isEnd {
       try waitForEnd(of: server, watch)
+    } else {
+      try waitForGenerations(of: groups, of: server, watch)
     }
   }
 
-  /// The scoreboard, from which the outcome is seen. Nobody needs that of the release which an
-  /// upgrade replaces, and this program may not know its form.
-  private static func scoreboard(
+  /// The scoreboards, from which the outcome is seen. Nobody needs those of the release which an
+  /// upgrade replaces, and this program may not know their form.
+  private static func scoreboards(
     of server: borrowing RunningServer, for verb: ControlVerb
-  ) throws(UsageError) -> Scoreboard? {
+  ) throws(UsageError) -> [Scoreboard]? {
     do {
-      return try server.scoreboard()
+      return try server.scoreboards()
     } catch  where verb == .upgrade && error.exitCode == .internalError {
       return nil
     }
+  }
+
+  /// The process groups that are meant: the one of this name, or all.
+  private static func choose(
+    _ name: String, of server: borrowing RunningServer, _ boards: [Scoreboard]
+  ) throws(UsageError) -> [Scoreboard] {
+    if name.isEmpty { return boards }
+    if let board = boards.first(where: { $0.facts.group == name }) { return [board] }
+    throw UsageError(
+      "the server \(server.pid) (\(server.title)) has no process group \"\(name)\"; give one of "
+        + boards.map(\.facts.group).joined(separator: ", "))
   }
 
   private static func signal(for verb: ControlVerb) -> Int32 {
@@ -91,27 +107,42 @@ enum ControlCommand {
       "the server \(server.pid) (\(server.title)) has stopped, after \(watch.spent)\n")
   }
 
-  private static func waitForGeneration(
-    after last: Int, of server: borrowing RunningServer, _ board: Scoreboard, _ watch: Watch
+  /// A process group that is to go over to a new generation.
+  struct Group {
+    let board: Scoreboard
+    /// Its newest generation before that was asked for.
+    let last: Int
+
+    init(board: Scoreboard) {
+      self.board = board
+      last = board.facts.newestGeneration
+    }
+
+    var facts: ServerFacts { board.facts }
+    var serves: Bool { facts.servingGeneration > last }
+    /// Whether its newest generation failed. Should somebody else have started another one since,
+    /// that one decides.
+    var failed: Bool {
+      facts.failedGeneration > last && facts.failedGeneration >= facts.newestGeneration
+    }
+  }
+
+  private static func waitForGenerations(
+    of groups: [Group], of server: borrowing RunningServer, _ watch: Watch
   ) throws(UsageError) {
-    let facts = board.facts
     while true {
-      if facts.servingGeneration > last {
+      // What the others come to is waited for, so that one outcome is told of all.
+      if groups.allSatisfy({ $0.serves || $0.failed }) {
+        let failed = groups.filter { !$0.serves }
+        guard failed.isEmpty else { throw failure(of: failed, server) }
         return Terminal.print(
-          "generation \(facts.servingGeneration) serves (server \(server.pid), \(server.title)), "
+          "\(success(of: groups)) (server \(server.pid), \(server.title)), "
             + "after \(watch.spent)\n")
-      }
-      // Should somebody else have started another one since, that one decides.
-      let failed = facts.failedGeneration
-      if failed > last && failed >= facts.newestGeneration {
-        throw UsageError(
-          "generation \(failed) of \(server.title) failed and generation "
-            + "\(facts.servingGeneration) still serves (server \(server.pid)); the error log says "
-            + "why, then try again", exitCode: .application)
       }
       guard watch.leftMs > 0 else {
         throw UsageError(
-          "no new generation serves after \(watch.limit); the server \(server.pid) "
+          "no new generation\(whom(groups.filter { !$0.serves })) serves after \(watch.limit); "
+            + "the server \(server.pid) "
             + "(\(server.title)) goes on trying, see its error log and: plimsoll status",
           exitCode: .notInTime)
       }
@@ -121,5 +152,30 @@ enum ControlCommand {
             + "generation; its error log says why, then start it again", exitCode: .noServer)
       }
     }
+  }
+
+  /// ` of blog, shop`; nothing where the server has one group.
+  private static func whom(_ groups: [Group]) -> String {
+    guard groups.contains(where: { $0.facts.groupCount > 1 }) else { return "" }
+    return " of " + groups.map(\.facts.group).joined(separator: ", ")
+  }
+
+  private static func success(of groups: [Group]) -> String {
+    groups.map { "generation \($0.facts.servingGeneration)\(whom([$0]))" }
+      .joined(separator: ", ") + (groups.count == 1 ? " serves" : " serve")
+  }
+
+  private static func failure(
+    of groups: [Group], _ server: borrowing RunningServer
+  ) -> UsageError {
+    let facts = groups[0].facts
+    let who = groups.contains { $0.facts.groupCount > 1 } ? whom(groups) : " of \(facts.title)"
+    let still =
+      facts.servingGeneration > 0
+      ? "generation \(facts.servingGeneration) still serves" : "none has served yet"
+    let outcome = groups.count == 1 ? still : "what served before still serves"
+    return UsageError(
+      "generation \(facts.failedGeneration)\(who) failed and \(outcome) (server "
+        + "\(server.pid)); the error log says why, then try again", exitCode: .application)
   }
 }

@@ -159,31 +159,44 @@ struct RunningServer: ~Copyable {
     return pid
   }
 
-  // MARK: its scoreboard
+  // MARK: its scoreboards
 
-  /// Its scoreboard, to read from.
+  /// The scoreboards of its process groups, in their order, to read from.
   ///
   /// - Throws: a sentence; exit code ``ExitCode/permission``, or ``ExitCode/internalError``.
-  borrowing func scoreboard() throws(UsageError) -> Scoreboard {
-    do {
-      let file = try RunningProcess.openMemoryFile(Scoreboard.name, of: pid)
-      return try Scoreboard(mapping: file.number, readOnly: true)
-    } catch {
-      switch error.code {
-      case SystemCallError.noSuchFile:
-        throw UsageError(
-          "the server \(pid) (\(title)) has no scoreboard yet, or ends; ask again",
-          exitCode: .noServer)
-      case SystemCallError.invalidArgument:
-        throw UsageError(
-          "the server \(pid) (\(title)) is of another release of Plimsoll than this command, "
-            + "\(Release.version), which cannot read its scoreboard; restart the server, or use "
-            + "the command of its release", exitCode: .internalError)
-      default:
-        throw UsageError(
-          "the scoreboard of the server \(pid) (\(title)) cannot be read: \(error.reason); become "
-            + "the user who runs it, or root", exitCode: .permission)
+  borrowing func scoreboards() throws(UsageError) -> [Scoreboard] {
+    let found: [Scoreboard]
+    do throws(SystemCallError) {
+      found = try RunningProcess.mapMemoryFiles(Scoreboard.name, of: pid) {
+        (number) throws(SystemCallError) in try Scoreboard(mapping: number, readOnly: true)
       }
+    } catch {
+      throw unreadable(error)
+    }
+    // They are made one after another.
+    let groups = found.first?.facts.groupCount ?? 0
+    guard groups > 0, found.count == groups else { throw notYet }
+    return found.sorted { $0.facts.groupIndex < $1.facts.groupIndex }
+  }
+
+  private var notYet: UsageError {
+    UsageError(
+      "the server \(pid) (\(title)) has no scoreboard yet, or ends; ask again",
+      exitCode: .noServer)
+  }
+
+  private borrowing func unreadable(_ error: SystemCallError) -> UsageError {
+    switch error.code {
+    case SystemCallError.noSuchFile: notYet
+    case SystemCallError.invalidArgument:
+      UsageError(
+        "the server \(pid) (\(title)) is of another release of Plimsoll than this command, "
+          + "\(Release.version), which cannot read its scoreboard; restart the server, or use "
+          + "the command of its release", exitCode: .internalError)
+    default:
+      UsageError(
+        "the scoreboard of the server \(pid) (\(title)) cannot be read: \(error.reason); become "
+          + "the user who runs it, or root", exitCode: .permission)
     }
   }
 }

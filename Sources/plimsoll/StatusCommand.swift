@@ -9,7 +9,8 @@ enum StatusCommand {
   static func run(_ words: [String]) throws(UsageError) {
     let commandLine = try StatusCommandLine(parsing: words)
     guard !commandLine.isHelp else { return Terminal.print(HelpText.status) }
-    let status = try RunningServer.find(commandLine.server).scoreboard().status()
+    let scoreboards = try RunningServer.find(commandLine.server).scoreboards()
+    let status = Scoreboard.status(of: scoreboards)
     guard commandLine.isJSON else { return Terminal.print(StatusTable.render(status)) }
     // A reader that goes, such as `head`, ends this; it is no fault.
     Terminal.write(StatusJSON.render(status), to: STDOUT_FILENO)

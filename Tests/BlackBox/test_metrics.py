@@ -1,5 +1,6 @@
 """`--metrics`: what Prometheus reads, with the parser of its own client library."""
 
+import concurrent.futures
 import json
 import os
 import re
@@ -53,17 +54,22 @@ def lint(text):
             elif family.type == "gauge":
                 assert not sample.name.endswith("_total")
         if family.type == "histogram":
-            buckets = [s for s in family.samples if s.name.endswith("_bucket")]
-            bounds = [float(s.labels["le"]) for s in buckets]
-            assert bounds == sorted(bounds) and bounds[-1] == float("inf")
-            counts = [s.value for s in buckets]
-            assert counts == sorted(counts)
-            (count,) = [s.value for s in family.samples if s.name.endswith("_count")]
-            assert count == counts[-1]
-            assert any(s.name.endswith("_sum") for s in family.samples)
+            for group in {s.labels["group"] for s in family.samples}:
+                lint_histogram([s for s in family.samples if s.labels["group"] == group])
         found[family.name] = family
     assert len(found) == len(types)
     return found
+
+
+def lint_histogram(samples):
+    buckets = [s for s in samples if s.name.endswith("_bucket")]
+    bounds = [float(s.labels["le"]) for s in buckets]
+    assert bounds == sorted(bounds) and bounds[-1] == float("inf")
+    counts = [s.value for s in buckets]
+    assert counts == sorted(counts)
+    (count,) = [s.value for s in samples if s.name.endswith("_count")]
+    assert count == counts[-1]
+    assert len([s for s in samples if s.name.endswith("_sum")]) == 1
 
 
 def value(found, name, **labels):
@@ -94,7 +100,7 @@ def test_what_it_tells(server, mode):
     for _ in range(20):
         assert running.get("/").status == 200
     found = wait_until(
-        lambda: value(found := families(running), "plimsoll_requests", group="default") >= 20
+        lambda: value(found := families(running), "plimsoll_requests", group="main") >= 20
         and found, 10, "the requests to count")
     (info,) = found["plimsoll_info"].samples
     assert info.labels["title"] == "hello" and info.labels["software"].startswith("plimsoll/")
@@ -191,6 +197,118 @@ def test_a_front_that_died_counts(server):
     after = wait_until(look, 20, "the new front to answer")
     assert value(after, "plimsoll_deaths", process="front", cause="signal") == 1
     assert_nothing_fell(cumulative(before), cumulative(after))
+
+
+GROUPS = (
+    "--process-group", "blog", "--mount", "/blog=busy", "--threads", 1,
+    "--process-group", "shop", "--mount", "/shop=grouped")
+
+
+def grouped(server, *options):
+    """A server of two groups that both serve."""
+    running = server(
+        None, "--mode", "daemon", "--workers=1", "--refork-after", 0, "--metrics", "/metrics",
+        *options, *GROUPS)
+    wait_until(
+        lambda: value(families(running), "plimsoll_group_state", state="serving") == 2, 20,
+        "both groups to serve")
+    return running
+
+
+def test_every_group_has_its_own(server):
+    running = grouped(server)
+    for _ in range(3):
+        assert running.get("/shop").status == 200
+    found = wait_until(
+        lambda: value(found := families(running), "plimsoll_requests", group="shop") == 3
+        and found, 10, "the requests to count")
+    for name, family in found.items():
+        groups = {sample.labels.get("group") for sample in family.samples}
+        assert groups in ({None}, {"blog", "shop"}), name
+    for sample in found["plimsoll_queue_duration_seconds"].samples:
+        if sample.name.endswith("_count"):
+            assert sample.value == (3 if sample.labels["group"] == "shop" else 0)
+    urls = {s.labels["group"]: s.labels["urls"] for s in found["plimsoll_group_info"].samples}
+    assert urls == {"blog": "/blog", "shop": "/shop"}
+    for group in ("blog", "shop"):
+        assert value(found, "plimsoll_forks", group=group) == 1
+        assert value(found, "plimsoll_generations", group=group) == 1
+        assert value(found, "plimsoll_memory_molds_bytes", group=group) > 0
+    assert len(found["plimsoll_memory_budget_bytes"].samples) == 1
+
+
+def test_a_queue_tells_its_length_and_age(server, gate):
+    running = grouped(server)
+    door = gate()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        held = pool.submit(running.get, "/blog/gate", [("X-Gate", door.path)])
+        door.wait_for_visitor()
+        waiting = [pool.submit(running.get, "/blog/") for _ in range(2)]
+        found = wait_until(
+            lambda: value(found := families(running), "plimsoll_waiting_requests") == 2
+            and value(found, "plimsoll_oldest_waiting_request_seconds") > 0.1 and found, 20,
+            "the queue to show")
+        assert value(found, "plimsoll_waiting_requests", group="blog") == 2
+        assert value(found, "plimsoll_waiting_requests", group="shop") == 0
+        assert value(found, "plimsoll_oldest_waiting_request_seconds", group="shop") == 0
+        assert value(found, "plimsoll_handlers", group="blog", state="busy") == 1
+        assert running.get("/shop").status == 200
+        door.open()
+        assert all(one.result(20).status == 200 for one in (held, *waiting))
+    found = families(running)
+    assert value(found, "plimsoll_waiting_requests") == 0
+    assert value(found, "plimsoll_oldest_waiting_request_seconds") == 0
+    waits = {
+        sample.name.rsplit("_", 1)[1]: sample.value
+        for sample in found["plimsoll_queue_duration_seconds"].samples
+        if sample.labels["group"] == "blog" and "le" not in sample.labels}
+    assert waits["count"] == 3 and waits["sum"] > 0.1
+
+
+def test_counters_of_groups_never_fall(server):
+    """Neither over a restart nor over deaths of workers, of a mold or of the front."""
+    running = grouped(server, "--fronts", 2)
+    for path in ("/blog/", "/shop", "/blog/", "/nowhere"):
+        running.get(path)
+    last = cumulative(families(running))
+
+    def reached(condition):
+        nonlocal last
+        try:
+            found = families(running)
+        except (ConnectionError, Truncated):
+            return None  # the front was killed that had the connection
+        assert_nothing_fell(last, now := cumulative(found))
+        last = now
+        return condition(found) and found
+
+    def died(process, group):
+        return lambda found: value(
+            found, "plimsoll_deaths", process=process, group=group, cause="signal") == 1
+
+    for process, title, group in (
+        ("worker", "worker 0 shop", "shop"), ("front", "front 1", "blog"), ("mold", "mold blog",
+        "blog"), ("front", "front 0", None),
+    ):
+        (pid,) = running.titled(title)
+        os.kill(pid, signal.SIGKILL)
+        if group:
+            condition = died(process, group)
+        else:
+            condition = lambda found: value(found, "plimsoll_deaths", process="front") == 2
+        wait_until(lambda check=condition: reached(check), 20, f"the death of {title} to count")
+    running.signal(signal.SIGHUP)
+    wait_until(
+        lambda: reached(
+            lambda found: value(found, "plimsoll_generation", group="shop") == 2
+            and value(found, "plimsoll_generation", group="blog") == 2
+            and value(found, "plimsoll_workers") == 2), 30, "the restart")
+    found = families(running)
+    assert value(found, "plimsoll_requests", group="shop") == 1
+    counts = {
+        s.labels["group"]: s.value for s in found["plimsoll_queue_duration_seconds"].samples
+        if s.name.endswith("_count")}
+    assert counts == {"blog": 2, "shop": 1}
 
 
 def fronts(running):

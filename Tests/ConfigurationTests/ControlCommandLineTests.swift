@@ -16,7 +16,17 @@ import Testing
   @Test func defaults() throws {
     let line = try ControlCommandLine(parsing: ["graceful"])
     #expect(line.verb == .graceful && line.server == .only && line.waits)
-    #expect(line.timeoutMs == 120_000)
+    #expect(line.timeoutMs == 120_000 && line.group == "")
+  }
+
+  @Test func oneProcessGroup() throws {
+    #expect(try ControlCommandLine(parsing: ["graceful", "--process-group", "a"]).group == "a")
+    #expect(try ControlCommandLine(parsing: ["--process-group=b", "restart"]).group == "b")
+    for verb in ["stop", "graceful-stop"] {
+      #expect(refusal("\(verb) --process-group a").contains("ends the whole server"))
+    }
+    #expect(refusal("graceful --process-group").contains("has no value"))
+    #expect(refusal("graceful --process-group=").contains("is empty"))
   }
 
   @Test(

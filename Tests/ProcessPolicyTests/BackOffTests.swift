@@ -10,6 +10,15 @@ import Testing
     #expect(BackOff.delayMs(failures: failures) == Int64(delayMs))
   }
 
+  @Test(arguments: [(1, 1000), (2, 2000), (6, 32_000), (7, 60_000), (.max, 60_000)])
+  func hasOtherLimitsWhereTheyAreGiven(_ failures: Int, _ delayMs: Int) {
+    #expect(BackOff.delayMs(failures: failures, limitsMs: 1000...60_000) == Int64(delayMs))
+    #expect(BackOff.delayMs(failures: failures, limitsMs: 3_600_000...3_600_000) == 3_600_000)
+    var backOff = BackOff(limitsMs: 1000...60_000)
+    backOff.died(readyForMs: nil, nowMs: 5)
+    #expect(backOff.notBeforeMs == 1005)
+  }
+
   @Test func waitsLongerAfterEachEarlyDeath() {
     var backOff = BackOff()
     backOff.died(readyForMs: nil, nowMs: 1000)

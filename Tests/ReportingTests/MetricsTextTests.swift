@@ -69,26 +69,26 @@ import Testing
   }
 
   @Test(arguments: [
-    "plimsoll_requests_total{group=\"default\"} 1000",
-    "plimsoll_response_bytes_total{group=\"default\"} 2500000",
-    "plimsoll_request_duration_seconds_sum{group=\"default\"} 12.345",
-    "plimsoll_cpu_seconds_total 21", "plimsoll_generation{group=\"default\"} 2",
-    "plimsoll_waiting_requests{group=\"default\"} 4",
+    "plimsoll_requests_total{group=\"main\"} 1000",
+    "plimsoll_response_bytes_total{group=\"main\"} 2500000",
+    "plimsoll_request_duration_seconds_sum{group=\"main\"} 12.345",
+    "plimsoll_cpu_seconds_total 21", "plimsoll_generation{group=\"main\"} 2",
+    "plimsoll_waiting_requests{group=\"main\"} 4",
     "plimsoll_connections{state=\"keep_alive\"} 12",
     "plimsoll_connections{state=\"in_hand\"} 11",
-    "plimsoll_handlers{group=\"default\",state=\"busy\"} 1",
-    "plimsoll_handlers{group=\"default\",state=\"finishing\"} 2",
-    "plimsoll_workers{group=\"default\",phase=\"draining\"} 1",
-    "plimsoll_workers{group=\"default\",phase=\"starting\"} 0", "plimsoll_fronts 1",
-    "plimsoll_deaths_total{group=\"default\",process=\"mold\",cause=\"timeout\"} 0",
+    "plimsoll_handlers{group=\"main\",state=\"busy\"} 1",
+    "plimsoll_handlers{group=\"main\",state=\"finishing\"} 2",
+    "plimsoll_workers{group=\"main\",phase=\"draining\"} 1",
+    "plimsoll_workers{group=\"main\",phase=\"starting\"} 0", "plimsoll_fronts 1",
+    "plimsoll_deaths_total{group=\"main\",process=\"mold\",cause=\"timeout\"} 0",
     "plimsoll_memory_budget_bytes 268435456", "plimsoll_memory_stall_ratio 0.07",
-    "plimsoll_workers_bound{group=\"default\",limit=\"memory\"} 1",
-    "plimsoll_workers_bound{group=\"default\",limit=\"demand\"} 0",
-    "plimsoll_gil_waits_total{group=\"default\"} 40",
-    "plimsoll_gil_wait_seconds_total{group=\"default\"} 2.5",
-    "plimsoll_interrupted_requests_total{group=\"default\"} 3",
-    "plimsoll_deaths_total{group=\"default\",process=\"worker\",cause=\"deadlock\"} 0",
-    "plimsoll_workers_max{group=\"default\"} 4", "plimsoll_start_time_seconds 1795390622",
+    "plimsoll_workers_bound{group=\"main\",limit=\"memory\"} 1",
+    "plimsoll_workers_bound{group=\"main\",limit=\"demand\"} 0",
+    "plimsoll_gil_waits_total{group=\"main\"} 40",
+    "plimsoll_gil_wait_seconds_total{group=\"main\"} 2.5",
+    "plimsoll_interrupted_requests_total{group=\"main\"} 3",
+    "plimsoll_deaths_total{group=\"main\",process=\"worker\",cause=\"deadlock\"} 0",
+    "plimsoll_workers_max{group=\"main\"} 4", "plimsoll_start_time_seconds 1795390622",
   ])
   func tells(line: String) { #expect(lines(full).contains(line), "\(line)") }
 
@@ -105,7 +105,7 @@ import Testing
     #expect(found.count == ServiceTimes.classes)
     #expect(bucket("0.0001") == "2" && bucket("0.0005") == "3" && bucket("0.0025") == "4")
     #expect(bucket("0.005") == "5" && bucket("10") == "6" && bucket("+Inf") == "7")
-    #expect(lines(status).contains("\(name)_count{group=\"default\"} 7"))
+    #expect(lines(status).contains("\(name)_count{group=\"main\"} 7"))
   }
 
   @Test func forkTimesAreCountedInTheirOctaves() {
@@ -114,8 +114,8 @@ import Testing
     let found = lines(status).filter { $0.hasPrefix("plimsoll_fork_duration_seconds") }
     func has(_ rest: String) -> Bool { found.contains { $0.hasSuffix(rest) } }
     #expect(has("le=\"0.000511\"} 1") && has("le=\"0.001023\"} 3") && has("le=\"0.002047\"} 4"))
-    #expect(has("le=\"+Inf\"} 5") && has("_count{group=\"default\"} 5"))
-    #expect(has("_sum{group=\"default\"} 1099511.630846"))
+    #expect(has("le=\"+Inf\"} 5") && has("_count{group=\"main\"} 5"))
+    #expect(has("_sum{group=\"main\"} 1099511.630846"))
   }
 
   @Test func whatNobodyMeasuresIsLeftOut() {

@@ -8,6 +8,7 @@ enum Samples {
     var status = ServerStatus()
     status.software = "plimsoll/0.1.0"
     status.title = "mysite:application"
+    status.group = "main"
     status.supervisorPid = 4711
     status.mpm = "event"
     status.policy = "loadline"
@@ -37,6 +38,63 @@ enum Samples {
     serving.connections.closing = 1
     status.slots = [serving, nil, worker(slot: 2, pid: 5001, .draining, [.graceful, .graceful])]
     return status
+  }
+
+  /// Three groups: one that serves and whose requests wait, one that sleeps, one that failed.
+  static var groups: [ServerStatus] {
+    var blog = small
+    blog.group = "blog"
+    blog.title = "blog"
+    blog.urls = "/blog, /news"
+    blog.python = "/srv/blog/.venv/bin/python"
+    blog.state = .serving
+    blog.mostWorkers = 2
+    blog.shed = 3
+    blog.shedReasons[.queueFull] = 3
+    blog.deathCounts[.worker, .signal] = 1
+    blog.generationsServed = 2
+    blog.queue.oldestMs = 1_400
+    blog.queue.waits.add(7, to: 3)
+    blog.queue.waitedUs = 9_000
+    blog.serviceTimes.add(5, to: 2)
+    blog.memory = ServerStatus.Memory()
+    blog.memory?.budgetBytes = 256 << 20
+    blog.memory?.usedBytes = 90 << 20
+    blog.memory?.moldBytes = 20 << 20
+    blog.memory?.workerBytes = 8 << 20
+    blog.memory?.capacity = 12
+    blog.fronts = [front]
+    for slot in [0, 2] { blog.slots[slot]?.group = "blog" }
+    var shop = small
+    shop.group = "shop"
+    shop.title = "shop"
+    shop.urls = "/shop"
+    shop.state = .asleep
+    shop.slots = [nil, nil]
+    shop.mostWorkers = 1
+    shop.generation = 5
+    shop.forks = 2
+    shop.deaths = 0
+    shop.threadsPerWorker = 1
+    shop.memory = blog.memory
+    shop.memory?.usedBytes = 80 << 20
+    shop.memory?.moldBytes = 30 << 20
+    shop.memory?.workerBytes = 9 << 20
+    shop.memory?.capacity = 4
+    shop.memory?.binding = .memory
+    var tail = front
+    tail.connections = ServerStatus.Connections()
+    tail.connections.waiting = 2
+    tail.shed = 1
+    shop.fronts = [tail]
+    var wiki = ServerStatus()
+    wiki.group = "wiki"
+    wiki.title = "wiki"
+    wiki.urls = "/wiki"
+    wiki.state = .failed
+    wiki.generationsFailed = 4
+    wiki.deathCounts[.mold, .exit] = 4
+    return [blog, shop, wiki]
   }
 
   static func worker(
@@ -99,6 +157,9 @@ enum Samples {
     status.title = text
     status.mpm = text
     status.policy = text
+    status.group = text
+    status.urls = text
+    status.python = text
     for index in 0..<2 {
       status.slots[0]?.handlers[index].client = text
       status.slots[0]?.handlers[index].host = text

@@ -16,7 +16,9 @@ import Testing
       root.keys.sorted() == [
         "busy_handlers", "bytes_per_request", "bytes_per_second", "connections", "cpu_ms",
         "cpu_percent", "deaths", "deaths_by_cause", "fork_asked_us", "fork_us", "forks", "format",
-        "fronts", "generation", "graceful_handlers", "idle_handlers", "load", "memory", "mpm",
+        "fronts", "generation", "gil_wait_us", "gil_waits", "graceful_handlers", "groups",
+        "idle_handlers", "interrupted", "load", "memory",
+        "mpm",
         "ms_per_request",
         "now_seconds", "policy", "requests_per_second", "scoreboard", "serving_since_seconds",
         "shed", "shed_reasons", "slots", "software",
@@ -26,8 +28,10 @@ import Testing
     let workers = try #require(root["workers"] as? [[String: Any]])
     #expect(
       workers[0].keys.sorted() == [
-        "accepting", "age_ms", "connections", "cpu_ms", "generation", "growth_bytes",
-        "growth_bytes_per_request", "handler_count", "handlers", "memory_bytes", "phase", "pid",
+        "accepting", "age_ms", "connections", "cpu_ms", "generation", "gil_wait_us", "gil_waits",
+        "group", "growth_bytes",
+        "growth_bytes_per_request", "handler_count", "handlers", "interrupted", "memory_bytes",
+        "phase", "pid",
         "shed", "slot", "totals",
       ])
     let handlers = try #require(workers[0]["handlers"] as? [[String: Any]])
@@ -35,6 +39,21 @@ import Testing
       handlers[0].keys.sorted() == [
         "client", "connection_requests", "host", "last_duration_ms", "request", "since_begin_ms",
         "state", "totals",
+      ])
+  }
+
+  @Test func aGroupHasTheKeysOfTheManual() throws {
+    let groups = try #require(try object(Samples.small)["groups"] as? [[String: Any]])
+    #expect(groups.count == 1)
+    #expect(
+      groups[0].keys.sorted() == [
+        "busy_handlers", "cpu_ms", "deaths", "deaths_by_cause", "fork_us", "forks", "generation",
+        "generations_failed", "generations_served", "gil_wait_us", "gil_waits",
+        "graceful_handlers", "idle_handlers", "interrupted", "memory", "name", "python", "queue",
+        "serving_since_seconds", "shed",
+        "shed_reasons", "state", "stopping_workers", "threads_per_worker", "title", "totals",
+        "urls", "workers",
+        "workers_most",
       ])
   }
 

@@ -30,6 +30,7 @@ import Testing
   @Test func elementsAreBalanced() {
     #expect(unbalanced(page(Samples.small)) == [])
     #expect(unbalanced(page(ServerStatus())) == [])
+    #expect(unbalanced(page(ServerStatus.merged(Samples.groups))) == [])
     #expect(unbalanced(page(Samples.big(slots: 300, threads: 3))) == [])
   }
 

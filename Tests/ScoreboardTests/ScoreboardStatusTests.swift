@@ -18,7 +18,11 @@ import Testing
     board[1].clear(generation: 4, phase: .serving)
     board[1].occupy(pid: 99, startedMs: Clock.monotonicMs() - 5000)
     board[1].setConnections(7)
+    board[1].setForkBegan(us: 77)
+    board[1].setReady(us: 78)
     board[1].setStartedThreads(2)
+    // Each has a place of its own.
+    #expect(board[1].forkBeganUs == 77 && board[1].readyUs == 78)
     board[1].setAccepting(true)
     board[1].line(0).requestBegan(ms: Clock.monotonicMs() - 100, connectionRequests: 2)
     let status = board.status()
@@ -73,6 +77,8 @@ import Testing
       slot.countLockWaits(1, us: 700)
       slot.countLockWaits(4, us: 20)
       slot.countInterrupted()
+      slot.countWait(us: 300)
+      slot.countWait(us: 0)
     }
     let before = board.status()
     #expect(before.totals == ServerStatus.Totals(requests: 4, bytes: 500, durationMs: 6))
@@ -86,20 +92,54 @@ import Testing
     #expect(before.slots[1]?.lockWaits == ServerStatus.LockWaits(count: 5, us: 720))
     #expect(before.interrupted == 2 && before.slots[1]?.interrupted == 1)
     #expect(before.serviceTimes.counts[1] == 2 && before.serviceTimes.counts[3] == 2)
+    #expect(before.queue.waits.counts[0] == 2 && before.queue.waits.counts[1] == 2)
+    #expect(before.queue.waitedUs == 600)
     board.facts.inherit(from: board[0])
     // Also before the slot is cleared: sums that rise and fall again look like a new server.
     let between = board.status()
     #expect(between.totals == before.totals)
     #expect(between.shed == before.shed && between.cpuMs == before.cpuMs)
-    #expect(between.serviceTimes == before.serviceTimes)
+    #expect(between.serviceTimes == before.serviceTimes && between.queue == before.queue)
     #expect(between.lockWaits == before.lockWaits && between.interrupted == 2)
     board[0].clear(generation: 0, phase: .open)
     let after = board.status()
     #expect(after.totals == before.totals)
-    #expect(after.serviceTimes == before.serviceTimes)
+    #expect(after.serviceTimes == before.serviceTimes && after.queue == before.queue)
     #expect(after.cpuMs == before.cpuMs)
     #expect(after.shed == before.shed && after.shedReasons == before.shedReasons)
     #expect(after.slots[0] == nil)
+  }
+
+  @Test func theOldestThatWaitsSaysForHowLong() throws {
+    let board = try board(slots: 3, threads: 1)
+    for (slot, agoMs) in [(0, 500), (1, 2_000)] {
+      board[slot].clear(generation: 1, phase: .serving)
+      board[slot].setWaiting(2, oldestMs: Clock.monotonicMs() - Int64(agoMs))
+    }
+    #expect(board.status().queue.oldestMs >= 2_000)
+    #expect(board.status().connections.waiting == 4)
+    board[1].setWaiting(0, oldestMs: 0)
+    #expect((500..<2_000).contains(board.status().queue.oldestMs))
+    board[0].setWaiting(0, oldestMs: 5)
+    #expect(board.status().queue.oldestMs == 0)
+  }
+
+  @Test func aGroupSaysWhichItIs() throws {
+    let boards = [try board(slots: 1, threads: 1), try board(slots: 2, threads: 1)]
+    for (index, board) in boards.enumerated() {
+      board.facts.describe(
+        title: "t\(index)", software: "s", mpm: "event", policy: "loadline")
+      board.facts.describe(
+        group: "g\(index)", index: index, of: 2, python: "/p\(index)", urls: "/a, /b")
+      board.facts.state = index == 0 ? .asleep : .serving
+      board[0].clear(generation: 1, phase: .serving)
+    }
+    #expect(boards.map(\.facts.groupIndex) == [0, 1] && boards[0].facts.groupCount == 2)
+    let status = Scoreboard.status(of: boards)
+    #expect(status.groups.map(\.group) == ["g0", "g1"] && status.title == "t0, t1")
+    #expect(status.groups.map(\.python) == ["/p0", "/p1"] && status.groups[0].urls == "/a, /b")
+    #expect(status.groups.map(\.state) == [.asleep, .serving] && status.mpm == "event")
+    #expect(status.slots.count == 3 && status.workers.map(\.group) == ["g0", "g1"])
   }
 
   @Test func countsDeathsByCauseAndGenerations() throws {
@@ -133,7 +173,7 @@ import Testing
     board[2].clear(generation: 0, phase: .serving)
     board[2].occupy(pid: 77, startedMs: 1)
     board[2].setConnections(5)
-    board[2].setWaiting(2)
+    board[2].setWaiting(2, oldestMs: 0)
     board[2].setCensus(keepAlive: 3, reading: 1, writing: 0, closing: 0)
     let status = board.status()
     #expect(status.slots.count == 1)

@@ -10,8 +10,8 @@ import Testing
   @Test func takesWholeCacheLines() {
     let empty = Scoreboard.bytes(slots: 0, threads: 1)
     #expect(empty % 64 == 0)
-    #expect(Scoreboard.bytes(slots: 1, threads: 1) - empty == 64 * (6 + 2 * 4))
-    #expect(Scoreboard.bytes(slots: 10, threads: 4) - empty == 64 * 10 * (6 + 5 * 4))
+    #expect(Scoreboard.bytes(slots: 1, threads: 1) - empty == 64 * (10 + 2 * 4))
+    #expect(Scoreboard.bytes(slots: 10, threads: 4) - empty == 64 * 10 * (10 + 5 * 4))
   }
 
   @Test func isSharedByItsMappings() throws {
@@ -103,6 +103,20 @@ import Testing
     #expect(slot.line(0).lastDurationUs == 70)
   }
 
+  @Test func knowsWhatIsInHand() {
+    let slot = WorkerSlot.detached(threads: 4)
+    for (line, ms) in [(3, 5), (0, 9), (1, 7)] {
+      slot.line(line).requestBegan(ms: Int64(ms), connectionRequests: 1)
+      write("client", "host", "GET /\(line) HTTP/1.1", to: slot.line(line))
+    }
+    slot.line(1).requestEnded(bytes: 1, durationUs: 1)
+    slot.line(2).requestBegan(ms: 1, connectionRequests: 1)
+    let found = slot.textsInHand
+    #expect(found.map(\.texts.request) == ["GET /3 HTTP/1.1", "GET /0 HTTP/1.1"])
+    #expect(found.map(\.beganMs) == [5, 9])
+    #expect(slot.requestsInHand == 3)
+  }
+
   @Test func knowsTheOldestRequest() {
     let slot = WorkerSlot.detached(threads: 3)
     #expect(slot.oldestRequest == nil)
@@ -136,7 +150,7 @@ import Testing
     let slot = WorkerSlot.detached(threads: 2)
     slot.occupy(pid: 3, startedMs: 1)
     slot.setLoaded()
-    slot.setWaiting(4)
+    slot.setWaiting(4, oldestMs: 0)
     slot.setCensus(keepAlive: 1, reading: 2, writing: 3, closing: 4)
     slot.line(1).requestBegan(ms: 1, connectionRequests: 1)
     slot.line(2).count(bytes: 1, durationUs: 1)
@@ -158,8 +172,8 @@ import Testing
     let long = String(repeating: "y", count: 1000)
     write(long, long, long, to: slot.line(0))
     let texts = try #require(slot.line(0).texts)
-    #expect(texts.client.utf8.count == 45)
-    #expect(texts.host.utf8.count == 48)
+    #expect(texts.client.utf8.count == 45 && texts.id == 77)
+    #expect(texts.host.utf8.count == 40)
     #expect(texts.request.utf8.count == 88)
     // The next line is not touched.
     #expect(slot.line(1).requests == 0)
@@ -229,7 +243,7 @@ import Testing
     unsafe client.withUnsafeBufferPointer { client in
       unsafe host.withUnsafeBufferPointer { host in
         unsafe request.withUnsafeBufferPointer { request in
-          unsafe line.describe(client: client, host: host, request: request)
+          unsafe line.describe(client: client, host: host, request: request, id: 77)
         }
       }
     }

@@ -69,6 +69,30 @@ import Testing
     #expect(!notice(killed).message.contains("lost"))
   }
 
+  @Test func nameWhatWasLost() {
+    var one = notice(killed, lost: 1)
+    one.lost = [LostRequest(id: 0xA1, request: "GET /crash/?token=s3cret HTTP/1.1", ranMs: 340)]
+    #expect(
+      one.message.hasSuffix("; 1 request was lost: [00000000000000a1] GET /crash/ after 0.3 s"))
+    var many = notice(killed, lost: 6)
+    many.lost = (1...6).map { LostRequest(id: $0, request: "GET /\($0) HTTP/1.1", ranMs: 61_000) }
+    #expect(
+      many.message.contains("; 6 requests were lost: [0000000000000001] GET /1 after 61.0 s, "))
+    #expect(many.message.hasSuffix("GET /4 after 61.0 s and 2 more"))
+  }
+
+  @Test(arguments: [
+    ("POST /a?b=c HTTP/1.1", "POST /a"), ("GET / HTTP/1.1", "GET /"), ("", "a request"),
+    ("GET http://me:secret@host/a?b HTTP/1.1", "GET /a"), ("GET http://host HTTP/1.1", "GET /"),
+    ("GET http://me:secret@ho", "GET /…"), ("GET /a/very/long/pa", "GET /a/very/long/pa…"),
+    ("GET /a?very=lo", "GET /a"), ("GET urn:secret HTTP/1.1", "GET"), ("nonsense", "a request"),
+    ("GET /a\nb\u{1b}c HTTP/1.1", "GET /a?b?c"),
+  ])
+  func keepSecretsOutOfTheLog(line: String, expected: String) {
+    #expect(LostRequest(id: 1, request: line, ranMs: -5).what == expected)
+    #expect(LostRequest(id: 1, request: line, ranMs: -5).ranMs == 0)
+  }
+
   @Test func tellExpectedEndsFromOthers() {
     #expect(notice(.exited(code: 0), .draining).isExpected)
     #expect(notice(.exited(code: 0), .ready).isExpected)

@@ -83,8 +83,9 @@ int clinux_fork_orphan(void);
 /// error.
 int clinux_signalfd(const int *signals, int count);
 
-/// Reads one signal from a signalfd: its number and sender; 0 where none waits.
-int clinux_next_signal(int fd, int *sender);
+/// Reads one signal from a signalfd: its number, sender and the number that came with it (-1 where
+/// none did); 0 where none waits.
+int clinux_next_signal(int fd, int *sender, int *value);
 
 /// `TERM` for SIGTERM and so on; NULL for a number that has no name.
 const char *clinux_signal_abbreviation(int signal);
@@ -157,6 +158,10 @@ static inline int clinux_pidfd_open(int pid) {
   long rc = syscall(SYS_pidfd_open, pid, 0);
   return rc >= 0 ? (int)rc : -errno;
 }
+
+/// pidfd_send_signal(2) with a number for the receiver, as sigqueue(3) sends it. Returns 0, or a
+/// negative errno.
+int clinux_pidfd_queue_signal(int pidfd, int signal, int value);
 
 /// pidfd_send_signal(2). Returns 0, or a negative errno.
 static inline int clinux_pidfd_send_signal(int pidfd, int signal) {
