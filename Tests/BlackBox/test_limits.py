@@ -243,11 +243,12 @@ def test_worker_whose_lock_nobody_gets_is_replaced(limited):
 
 def test_long_request_that_shares_the_lock_is_left_alone(limited):
     running = limited(
-        "--threads", 2, "--timeout", 0, "--deadlock-timeout", "200ms", "--status-path", "/status")
+        "--threads", 2, "--timeout", 0, "--deadlock-timeout", "3s", "--graceful-timeout", "1s",
+        "--status-path", "/status")
     worker = running.worker_pids()
     with running.connect() as connection:
         connection.send(request_bytes(target="/do/busy_in_this_function"))
-        wait_until(lambda: oldest_ms(running) > 1500, what="the request to grow old")
+        wait_until(lambda: oldest_ms(running) > 4000, what="the request to grow old")
         assert running.worker_pids() == worker
 
 
