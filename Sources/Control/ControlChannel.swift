@@ -48,23 +48,27 @@ public struct ControlChannel: ~Copyable {
   /// Receives one message, if one is there.
   ///
   /// A packet that is no message ends the channel: the other side is broken or not ours.
-  public borrowing func receive() -> ControlArrival {
+  ///
+  /// - Parameter ofAnyRelease: it may be of another release, and such packets are passed over.
+  public borrowing func receive(ofAnyRelease: Bool = false) -> ControlArrival {
     var buffer = [UInt8](repeating: 0, count: ControlMessage.mostBytes)
-    let arrival: MessageArrival
-    do {
-      arrival = try MessageSocket.receive(into: &buffer, from: socket.number)
-    } catch {
-      return .endOfFile
-    }
-    switch arrival {
-    case .wouldBlock: return .wouldBlock
-    case .endOfFile: return .endOfFile
-    case .message(let count, let descriptors):
-      guard let message = ControlMessage(decoding: buffer.prefix(count)) else {
-        for number in descriptors { _ = FileDescriptor(owning: number) }
+    while true {
+      let arrival: MessageArrival
+      do {
+        arrival = try MessageSocket.receive(into: &buffer, from: socket.number)
+      } catch {
         return .endOfFile
       }
-      return .message(message, descriptors: descriptors)
+      switch arrival {
+      case .wouldBlock: return .wouldBlock
+      case .endOfFile: return .endOfFile
+      case .message(let count, let descriptors):
+        if let message = ControlMessage(decoding: buffer.prefix(count)) {
+          return .message(message, descriptors: descriptors)
+        }
+        for number in descriptors { _ = FileDescriptor(owning: number) }
+        if !ofAnyRelease { return .endOfFile }
+      }
     }
   }
 }

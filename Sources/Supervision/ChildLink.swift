@@ -19,8 +19,10 @@ final class ChildLink {
   }
 
   /// The next message, if one is there. Children send no descriptors; any are closed.
-  func receive() -> ControlArrival {
-    let arrival = channel.receive()
+  ///
+  /// - Parameter ofAnyRelease: the child may say what this release does not understand.
+  func receive(ofAnyRelease: Bool = false) -> ControlArrival {
+    let arrival = channel.receive(ofAnyRelease: ofAnyRelease)
     if case .message(_, let descriptors) = arrival {
       for descriptor in descriptors { _ = FileDescriptor(owning: descriptor) }
     }

@@ -107,7 +107,7 @@ final class Predecessor {
   func read() {
     for child in children {
       while let link = child.link {
-        switch link.receive() {
+        switch link.receive(ofAnyRelease: true) {
         case .wouldBlock: break
         case .endOfFile:
           child.link = nil

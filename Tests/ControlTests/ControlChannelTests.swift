@@ -64,6 +64,24 @@ import Testing
     #expect(got13 == .endOfFile)
   }
 
+  @Test func passesOverWhatAnotherReleaseSays() throws {
+    let numbers = try MessageSocket.makePair()
+    let near = ControlChannel(owning: numbers.0)
+    let far = FileDescriptor(owning: numbers.1)
+    #expect(try MessageSocket.send([250, 1, 2], descriptors: [1], over: far.number))
+    #expect(
+      try MessageSocket.send(ControlMessage.ready.encode(), descriptors: [], over: far.number))
+    guard case .message(.ready, let descriptors) = near.receive(ofAnyRelease: true) else {
+      Issue.record("not the message behind it")
+      return
+    }
+    #expect(descriptors.isEmpty)
+    guard case .wouldBlock = near.receive(ofAnyRelease: true) else {
+      Issue.record("something is left")
+      return
+    }
+  }
+
   @Test func endsWhereTheOtherSideSpeaksSomethingElse() throws {
     let numbers = try MessageSocket.makePair()
     let near = ControlChannel(owning: numbers.0)

@@ -28,17 +28,14 @@ import Testing
   /// After an upgrade these go from one release to processes of another.
   @Test(
     arguments: [
-      (.drain, [2]), (.stop, [3]), (.reopenLogs, [4]), (.retiring, [9]),
-      (
-        .outgrown(
-          kibibytes: 5, source: nil), [11, 5, 0, 0, 0]
-      ), (.finish, [12]), (.scouted, [13]),
-      (.becameMold, [14]),
+      (.drain, [2]), (.stop, [3]), (.reopenLogs, [4]), (.finish, [12]), (.scouted, [13]),
+      (.becameMold, [14]), (.retire(pid: 258), [17, 2, 1, 0, 0]),
+      (.retiring(.signal, kibibytes: 7), [9, 2, 0, 0, 0, 7, 0, 0, 0]),
+      (.outgrown(kibibytes: 5, source: nil), [11, 5, 0, 0, 0]),
       (
         .lanes(group: 1, slot: 2, pid: 3, first: 4),
         [16, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0]
       ),
-      (.retire(pid: 258), [17, 2, 1, 0, 0]),
       (.laneEnded(slot: 2, pid: 3, word: 4), [18, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0]),
     ] as [(ControlMessage, [UInt8])])
   func keepsItsBytesForEver(_ message: ControlMessage, _ bytes: [UInt8]) {
