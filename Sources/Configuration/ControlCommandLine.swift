@@ -131,9 +131,9 @@ public struct ControlCommandLine: Equatable, Sendable {
       throw UsageError(
         "plimsoll ctl does not say what to do; give one of \(ControlVerb.list)")
     }
-    guard group.isEmpty || verb?.isEnd != true else {
+    guard group.isEmpty || verb == .graceful || verb == .restart || verb == nil else {
       throw UsageError(
-        "--process-group \(group) does not go with \(verb?.rawValue ?? ""), which ends the whole "
+        "--process-group \(group) does not go with \(verb?.rawValue ?? ""), which is about the whole "
           + "server; leave one of them out")
     }
   }

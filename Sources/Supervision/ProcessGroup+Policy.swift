@@ -8,7 +8,9 @@ internal import Scoreboard
 extension ProcessGroup {
   /// Whether it serves, as the status says.
   private var state: GroupState {
-    if workers.contains(where: { $0.state == .ready }) { return .serving }
+    if workers.contains(where: { $0.state == .ready }) || server.predecessor?.serves ?? false {
+      return .serving
+    }
     guard servingMold != nil else { return nextMold == nil ? .failed : .loading }
     let isAsleep = hasServed && workers.allSatisfy { $0.state == .empty }
     return isAsleep && settings.inactivityTimeoutMs > 0 ? .asleep : .loading

@@ -161,13 +161,8 @@ def three(grouped):
     """Three groups, of which two are to be left alone."""
     return grouped(
         "--workers=1", "--memory", "300M", groups=[
-            group("one", "--python", python("3.11"), "--timeout", 1),
+            group("one", "--python", python("3.11"), "--timeout", 1, "--interrupt-timeout", 1),
             group("two", "--python", python("3.12")), group("three", "--python", python("3.13"))])
-
-
-def settled(running, name):
-    """The group's state, once it has a worker that serves and was not there before."""
-    return lambda: (one := status(running)[name])["pids"] and one
 
 
 def test_one_group_crashes(three):
@@ -181,6 +176,9 @@ def test_one_group_crashes(three):
     for name in ("two", "three"):
         assert after[name]["pids"] == before[name]["pids"]
         assert after[name]["deaths"] == 0 and after[name]["generation"] == 1
+        assert metric(three, "plimsoll_deaths_total", group=name, process="worker") == 0
+    assert metric(three, "plimsoll_deaths_total", group="one", cause="signal") == 3
+    assert metric(three, "plimsoll_deaths_total", group="one", cause="exit") == 1
     causes = after["one"]["deaths_by_cause"]["worker"]
     assert (causes["signal"], causes["exit"], after["one"]["deaths"]) == (3, 1, 4)
     (pid,) = before["one"]["pids"]
@@ -191,14 +189,25 @@ def test_one_group_crashes(three):
 def test_one_group_is_stuck(three):
     before = status(three)
     with undisturbed(three, "/two", "/three"):
-        assert three.get("/one/stuck").status in (502, 504)
-        assert who(three, "/one/")["script"] == "/one"
+        # What can be interrupted costs no worker.
+        assert three.get("/one/stuck").status == 504
+        assert who(three, "/one/")["pid"] in before["one"]["pids"]
+        assert three.get("/one/stubborn?secret=1").status in (502, 504)
+        assert who(three, "/one/")["pid"] not in before["one"]["pids"]
     after = wait_until(
         lambda: (now := status(three))["one"]["deaths"] == 1 and now, 15, "the death to count")
     assert after["one"]["deaths_by_cause"]["worker"]["timeout"] == 1
+    assert after["one"]["interrupted"] == 2
+    assert metric(
+        three, "plimsoll_deaths_total", group="one", process="worker", cause="timeout") == 1
+    assert metric(three, "plimsoll_interrupted_requests_total", group="one") == 2
     for name in ("two", "three"):
         assert after[name]["pids"] == before[name]["pids"] and after[name]["deaths"] == 0
-    three.wait_for_log(r"worker 0 of one .*longer than --timeout 1")
+        assert metric(three, "plimsoll_deaths_total", group=name) == 0
+    three.wait_for_log(
+        r"worker 0 of one \(pid \d+\) was killed: .*longer than --timeout; 1 request was lost: "
+        r"\[[0-9a-f]{16}\] GET /one/stubborn after \d+\.\d s$")
+    assert "secret" not in three.log_text()
 
 
 def test_one_group_leaks(three):

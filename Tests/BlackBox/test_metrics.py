@@ -301,7 +301,8 @@ def test_counters_of_groups_never_fall(server):
     wait_until(
         lambda: reached(
             lambda found: value(found, "plimsoll_generation", group="shop") == 2
-            and value(found, "plimsoll_generation", group="blog") == 2
+            # Its new mold may have been the second.
+            and value(found, "plimsoll_generation", group="blog") in (2, 3)
             and value(found, "plimsoll_workers") == 2), 30, "the restart")
     found = families(running)
     assert value(found, "plimsoll_requests", group="shop") == 1

@@ -22,8 +22,8 @@ import Testing
   @Test func oneProcessGroup() throws {
     #expect(try ControlCommandLine(parsing: ["graceful", "--process-group", "a"]).group == "a")
     #expect(try ControlCommandLine(parsing: ["--process-group=b", "restart"]).group == "b")
-    for verb in ["stop", "graceful-stop"] {
-      #expect(refusal("\(verb) --process-group a").contains("ends the whole server"))
+    for verb in ["stop", "graceful-stop", "upgrade"] {
+      #expect(refusal("\(verb) --process-group a").contains("is about the whole server"))
     }
     #expect(refusal("graceful --process-group").contains("has no value"))
     #expect(refusal("graceful --process-group=").contains("is empty"))

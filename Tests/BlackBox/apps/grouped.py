@@ -1,5 +1,6 @@
 """One of several applications of a server: says who and where it is; can crash, leak and hang."""
 
+import contextlib
 import json
 import os
 import sys
@@ -18,6 +19,10 @@ def application(environ, start_response):
         os._exit(7)
     elif path == "/stuck":
         time.sleep(1000)
+    elif path == "/stubborn":
+        while True:
+            with contextlib.suppress(BaseException):
+                time.sleep(1000)
     elif path == "/leak":
         _leaked.append(b"x" * LEAK)
     elif path == "/gate":
