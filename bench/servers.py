@@ -78,7 +78,7 @@ def plimsoll_command(port, *options):
 
 def _plimsoll(place):
     # The other servers have no limit, or none here; 0 is no limit.
-    return plimsoll_command(place.port, "--max-keep-alive-requests", "0")
+    return plimsoll_command(place.port, "--mode", "embedded", "--max-keep-alive-requests", "0")
 
 
 def apache_command(place, threads, more=""):
@@ -108,7 +108,7 @@ UWSGI = ("--master", "--processes", "1", "--chdir", str(HELLO), "--module", "hel
 CONTENDERS = {
     "plimsoll": Contender(
         "Plimsoll", _plimsoll, "",
-        "`--workers 1 --threads 1`. PSS and CPU are of supervisor, mold and worker together."),
+        "`--mode embedded --workers 1 --threads 1`. PSS and CPU are of supervisor, mold and worker together."),
     "bjoern": Contender(
         "bjoern", _script("import bjoern\nbjoern.run(hello.application, '127.0.0.1', {port})"),
         "bjoern", "One process, one thread, by design; no supervisor."),

@@ -24,7 +24,7 @@ from pathlib import Path
 import processes
 import report
 from run import WrongAnswer, wrk
-from servers import PYTHON, ROOT, Contender, Place, Running, free_port
+from servers import PYTHON, ROOT, SERVE, Contender, Place, Running, free_port
 
 TITLE = "## Slow clients in daemon mode"
 APPLICATION = """
@@ -49,8 +49,8 @@ def server(place):
     """One front, one worker; limits of time out of the way of what is held."""
     (place.directory / "slow_app.py").write_text(APPLICATION)
     return [
-        str(ROOT / "stage" / "bin" / "plimsoll"), "serve", "slow_app.py",
-        "--chdir", str(place.directory), "--python", str(PYTHON), "--mode", "daemon",
+        *SERVE, "slow_app.py", "--chdir", str(place.directory), "--python", str(PYTHON),
+        "--mode", "daemon",
         "--bind", f"127.0.0.1:{place.port}", "--workers", "1", "--threads", "4",
         "--keep-alive", "600", "--max-keep-alive-requests", "0", "--write-timeout", "600",
         "--request-read-timeout", "header=600 body=600", "--worker-connections", "8000",

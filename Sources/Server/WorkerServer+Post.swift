@@ -16,8 +16,12 @@ internal import Scoreboard
 internal import Synchronization
 
 extension WorkerServer {
-  /// How long a worker may look at nothing before what waits there is taken back.
+  /// How long a worker may look at nothing before what waits there is taken back, where another one
+  /// has a thread for it, or will have one soon.
   private static let patienceWithPostsMs: Int64 = 4
+  /// The same where nobody else could take it, and only the time limit of the queue is waiting: on
+  /// a busy machine a worker may not run for longer than the first.
+  private static let longestPatienceMs: Int64 = 100
 
   /// Bytes of a request that surely fits into its place, with the numbers of an ordinary head.
   private static let shortBytes = 5_120
@@ -31,7 +35,7 @@ extension WorkerServer {
       return unsafe connection.pointee.inputCount <= Self.shortBytes
     }
     let upload = unsafe waiting.takeUnretainedValue()
-    return !upload.isInFile
+    return unsafe upload.inMemory != nil
       && upload.count + Int64(upload.headCount) <= Int64(Self.shortBytes)
   }
 
@@ -81,8 +85,11 @@ extension WorkerServer {
         guard place < shared.box.lanes, let lane = shared[place] else { continue }
         takeAnswer(lane, shared, relay, thread)
       }
-      if worker.ahead > 0 && shared.stillMs(nowMs: nowMs) >= Self.patienceWithPostsMs {
-        takeBack(worker, shared, relay, thread)
+      if worker.ahead > 0 {
+        let stillMs = shared.stillMs(nowMs: nowMs)
+        if stillMs >= Self.patienceWithPostsMs && stillMs >= patienceMs(with: worker) {
+          takeBack(worker, shared, relay, thread)
+        }
       }
     }
     relay.posting.removeAll { worker in
@@ -132,6 +139,20 @@ extension WorkerServer {
   }
 
   // MARK: patience
+
+  /// How long `worker` may take up nothing.
+  private func patienceMs(with worker: RelayWorker) -> Int64 {
+    let group = worker.group
+    let others = group.workers.contains { other in
+      guard other !== worker, !other.mayTakeMore, let shared = other.shared else {
+        return other !== worker && other.mayTakeMore
+      }
+      return shared.stillMs(nowMs: nowMs) < Self.patienceWithPostsMs
+    }
+    if others { return Self.patienceWithPostsMs }
+    return group.queueLimit.isOn
+      ? min(group.queueLimit.patienceMs, Self.longestPatienceMs) : Self.longestPatienceMs
+  }
 
   /// Puts what a worker has not begun with back into the queue.
   private func takeBack(

@@ -205,7 +205,7 @@ def test_one_group_is_stuck(three):
         assert after[name]["pids"] == before[name]["pids"] and after[name]["deaths"] == 0
         assert metric(three, "plimsoll_deaths_total", group=name) == 0
     three.wait_for_log(
-        r"worker 0 of one \(pid \d+\) was killed: .*longer than --timeout; 1 request was lost: "
+        r"worker 0 of one \(pid \d+\) was killed: .*longer than --timeout.*; 1 request was lost: "
         r"\[[0-9a-f]{16}\] GET /one/stubborn after \d+\.\d s$")
     assert "secret" not in three.log_text()
 
