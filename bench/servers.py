@@ -108,7 +108,8 @@ UWSGI = ("--master", "--processes", "1", "--chdir", str(HELLO), "--module", "hel
 CONTENDERS = {
     "plimsoll": Contender(
         "Plimsoll", _plimsoll, "",
-        "`--mode embedded --workers 1 --threads 1`. PSS and CPU are of supervisor, mold and worker together."),
+        "`--mode embedded --workers 1 --threads 1`. PSS and CPU are of supervisor, mold "
+        "and worker together."),
     "bjoern": Contender(
         "bjoern", _script("import bjoern\nbjoern.run(hello.application, '127.0.0.1', {port})"),
         "bjoern", "One process, one thread, by design; no supervisor."),

@@ -133,8 +133,8 @@ public struct ControlCommandLine: Equatable, Sendable {
     }
     guard group.isEmpty || verb == .graceful || verb == .restart || verb == nil else {
       throw UsageError(
-        "--process-group \(group) does not go with \(verb?.rawValue ?? ""), which is about the whole "
-          + "server; leave one of them out")
+        "--process-group \(group) does not go with \(verb?.rawValue ?? ""), which is about the "
+          + "whole server; leave one of them out")
     }
   }
 

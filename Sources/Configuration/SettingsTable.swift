@@ -32,7 +32,8 @@ public enum SettingsTable {
       in: .application,
       help: "Begin another process group: what stands behind this, up to the next one, is about "
         + "its applications (--mount), their Python, user, processes and times. What stands before "
-        + "the first one is about the group main, and the default of the others. Needs daemon mode.",
+        + "the first one is about the group main, and the default of the others. Needs daemon "
+        + "mode.",
       reason: "Applications of one group share a Python, an account, processes and their fate."),
     SettingDefinition(
       applicationName, directive: "WSGIScriptAlias", .text(\.application), "APP",

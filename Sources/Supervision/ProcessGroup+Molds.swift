@@ -43,8 +43,8 @@ extension ProcessGroup {
     firstDeaths = 0
     ErrorLog.write(
       .error,
-      "\(prefix)the application cannot be forked: \(Self.mostHungForks) workers were stuck right after the "
-        + "fork, the stacks above show where; now each worker imports it itself, as with "
+      "\(prefix)the application cannot be forked: \(Self.mostHungForks) workers were stuck right "
+        + "after the fork, the stacks above show where; now each worker imports it itself, as with "
         + "--no-preload, which takes more memory and time. Look for threads and locks that the "
         + "import leaves behind")
     if nextMold?.generation == generation {

@@ -50,8 +50,8 @@ extension ProcessGroup {
     guard refork.isDue(tick) else { return }
     ErrorLog.write(
       .info,
-      "\(prefix)refork: \(slot.name) serves \(settings.scoutRequests) requests with one thread, and becomes "
-        + "the next mold then")
+      "\(prefix)refork: \(slot.name) serves \(settings.scoutRequests) requests with one thread, "
+        + "and becomes the next mold then")
     fork(slot, from: mold, isScout: true, nowMs: nowMs)
   }
 
@@ -107,8 +107,8 @@ extension ProcessGroup {
     }
     ErrorLog.write(
       .notice,
-      "\(prefix)refork: \(name) (pid \(mold.pid)) has answered \(requests) requests and becomes the next "
-        + "mold; one worker of it is tried out")
+      "\(prefix)refork: \(name) (pid \(mold.pid)) has answered \(requests) requests and becomes "
+        + "the next mold; one worker of it is tried out")
     trialDeaths = 0
     trialBackOff = BackOff()
     nextMold = mold

@@ -84,8 +84,8 @@ struct ShedNotice {
           + "\(longest); \(more)"
       case .noWorker:
         "there had been no worker for --connect-timeout (\(seconds(settings.connectTimeoutMs))), "
-          + "and the longest had waited for \(longest); the lines about deaths and failed starts say "
-          + "why"
+          + "and the longest had waited for \(longest); the lines about deaths and failed starts "
+          + "say why"
       }
     return "answered \(tally.count) \(requests) with 503\(span): \(why)"
   }

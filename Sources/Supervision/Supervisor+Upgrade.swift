@@ -148,8 +148,8 @@ extension Supervisor {
     let count = predecessor.children.count { $0.role != .mold }
     ErrorLog.write(
       .notice,
-      "upgrade: plimsoll/\(Release.version) runs now; \(count) processes from before serve until its "
-        + "own do")
+      "upgrade: plimsoll/\(Release.version) runs now; \(count) processes from before serve until "
+        + "its own do")
     predecessor.closeMolds(nowMs: nowMs)
     predecessor.look(nowMs: nowMs)
   }

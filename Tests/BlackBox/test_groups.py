@@ -319,8 +319,8 @@ def test_a_group_that_cannot_start_is_tried_again(server, site):
     for seconds in (1, 2):
         running.wait_for_log(
             r"\[crit\].*process group bad: cannot start: the application cannot be imported; .*; "
-            rf"the other groups go on, and this one is tried again in {seconds} s, or at once by: plimsoll ctl graceful "
-            "--process-group bad$")
+            rf"the other groups go on, and this one is tried again in {seconds} s, or at once by: "
+            "plimsoll ctl graceful --process-group bad$")
     with undisturbed(running, "/good"):
         assert running.get("/bad").status == 503
         wait_until(lambda: status(running)["bad"]["state"] == "failed", 20, "it to be given up")

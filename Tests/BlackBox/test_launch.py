@@ -23,7 +23,7 @@ def variables(server):
 
 
 def run(*words, directory=serving.APPS, **more):
-    """Runs `plimsoll` with these words and no others; it should end by itself: (code, what it says)."""
+    """Runs `plimsoll` with these words and no others until it ends: (code, what it says)."""
     done = subprocess.run(
         [os.path.join(serving.STAGE, "bin", "plimsoll"), *map(str, words)], cwd=directory,
         capture_output=True, text=True, timeout=60, check=False, **more)
@@ -244,7 +244,8 @@ def test_locale_that_is_missing(server):
 
 
 def test_language_that_has_no_effect(server):
-    running = server("environment:application", "--workers", 1, "--lang", "C.UTF-8", LC_ALL="C.UTF-8")
+    running = server(
+        "environment:application", "--workers", 1, "--lang", "C.UTF-8", LC_ALL="C.UTF-8")
     running.wait_for_log(r"\[warn\].*--lang has no effect: LC_ALL")
 
 

@@ -154,7 +154,8 @@ def test_notifications(server, site):
 
 def alarming(text):
     """Lines that would worry an operator."""
-    return [line for line in text.splitlines() if re.search(r"\[(warn|error|crit)\]|Traceback", line)]
+    bad = re.compile(r"\[(warn|error|crit)\]|Traceback")
+    return [line for line in text.splitlines() if bad.search(line)]
 
 
 def test_start_says_what_was_decided(server):

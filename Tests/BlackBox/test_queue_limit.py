@@ -211,7 +211,8 @@ def test_one_more_than_may_wait_is_turned_away_at_once(server, gate):
         found = status(running)
         assert found["shed"] == 2 and found["connections"]["waiting"] == 3
         assert found["shed_reasons"] == {"waited_too_long": 0, "queue_full": 2, "no_worker": 0}
-        running.wait_for_log(r"answered \d requests? with 503.*3 others were waiting \(--queue-limit")
+        running.wait_for_log(
+            r"answered \d requests? with 503.*3 others were waiting \(--queue-limit")
         let_pass(gates, visits)
         assert [one.read_response().status for one in waiting] == [200] * 3
         # There is room again.
@@ -263,7 +264,7 @@ def application(environ, start_response):
      (["--connect-timeout", 30, "--queue-timeout", 0.5], "waited_too_long"),
      (["--connect-timeout", 0, "--queue-timeout", 0.5], "waited_too_long")])
 def test_where_there_is_no_worker(server, site, tmp_path, limits, reason):
-    """Workers that die at once: requests leave in time, and are answered again when that is over."""
+    """Workers that die at once: requests leave in time, and are answered again after that."""
     perish = tmp_path / "perish"
     running = server(
         "fragile", "--mode", "daemon", "--workers", 1, *limits, "--status-path", "/server-status",

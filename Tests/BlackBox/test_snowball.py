@@ -14,8 +14,8 @@ from harness.wire import request_bytes
 
 pytestmark = pytest.mark.embedded("it is about connections that workers accept")
 
-# Twice MaxRequestWorkers of the stock blocks. As many do not stall event, where a process takes more
-# connections than it has threads, as in httpd (AsyncRequestWorkerFactor).
+# Twice MaxRequestWorkers of the stock blocks. As many do not stall event, where a process takes
+# more connections than it has threads, as in httpd (AsyncRequestWorkerFactor).
 CLIENTS = 300
 ATTEMPTS = 3
 # For each block how the processes grow in a total stall, and shrink when all handlers are idle.

@@ -455,7 +455,9 @@ def test_a_release_with_another_scoreboard(server, tmp_path, mode):
         "responding:application", "--mode", mode, "--workers", 2, stage=str(stage))
     with Load(running.address, "/pid", keep_alive=2, fresh=2, pause=0.002) as load:
         load.wait_for_answers(20)
-        for name in ("bin/plimsoll", "libexec/plimsoll/plimsolld", "lib/plimsoll/_plimsoll.abi3.so"):
+        for name in (
+            "bin/plimsoll", "libexec/plimsoll/plimsolld", "lib/plimsoll/_plimsoll.abi3.so",
+        ):
             program = stage / name
             # The mark of the layout, with its version in the last byte, as it stands in the code.
             text, count = re.subn(rb"[\x01-\x20]losmilp", b"\x7flosmilp", program.read_bytes())

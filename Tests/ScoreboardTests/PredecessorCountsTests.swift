@@ -1,3 +1,4 @@
+import Platform
 // Counters go on where those of the program before are, and never fall.
 import Reporting
 import Scoreboard
