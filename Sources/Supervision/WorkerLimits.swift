@@ -27,8 +27,9 @@ struct WorkerLimits: Equatable {
   /// workers that were started together do not go together. Neighbours are far apart: the golden
   /// section spreads any number of slots evenly.
   func serviceMs(slot: Int) -> Int64 {
-    let share = UInt64(truncatingIfNeeded: slot) &* 0x9E37_79B9_7F4A_7C15 >> 44
-    return serviceMs - serviceMs / 5 * Int64(share) >> 20
+    // 20 bits.
+    let share = (UInt64(truncatingIfNeeded: slot) &* 0x9E37_79B9_7F4A_7C15) >> 44
+    return serviceMs - ((serviceMs / 5 * Int64(share)) >> 20)
   }
 
   /// Why the worker in a slot has to go, as the end of a sentence that begins with it; nil where it

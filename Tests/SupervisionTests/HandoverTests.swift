@@ -55,7 +55,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("handover=2\0", "another form"), ("socket=3\0", "another form"), ("", "cut off"),
+    ("handover=2\0", "another form"), ("socket=3\0", "another form"), ("", "empty"),
     ("handover=1", "cut off"), ("handover=1\0x\0", "damaged"),
     ("handover=1\0bind=a\0", "cannot be"), ("handover=1\0socket=a\0", "cannot be"),
     ("handover=1\0child=0\0", "cannot be"), ("handover=1\0child=5\0role=king\0", "cannot be"),
