@@ -193,6 +193,10 @@ public import Reporting
   @inline(__always)
   public func setAccepting(_ accepts: Bool) { header(1)[Header.accepting] = accepts ? 1 : 0 }
 
+  /// It has grown too much and should get nothing more, since `sinceMs` of CLOCK_MONOTONIC.
+  /// Allocates: never.
+  public func setOutgrown(sinceMs: Int64) { header(1)[Header.accepting] = -sinceMs }
+
   /// The application is loaded.
   public func setLoaded() { header(1)[Header.loaded] = 1 }
 
@@ -298,7 +302,10 @@ public import Reporting
   /// When it began to serve, in microseconds of CLOCK_MONOTONIC; 0 before that.
   public var readyUs: Int64 { header(Self.queueLine)[Birth.readyUs] }
   /// Whether it takes new connections.
-  public var isAccepting: Bool { header(1)[Header.accepting] != 0 }
+  public var isAccepting: Bool { header(1)[Header.accepting] > 0 }
+  /// Since when it has grown too much, in ms of CLOCK_MONOTONIC; 0 where it has not.
+  /// Allocates: never.
+  public var outgrownSinceMs: Int64 { max(0, 0 &- header(1)[Header.accepting]) }
   /// Whether the application is loaded.
   public var isLoaded: Bool { header(1)[Header.loaded] != 0 }
   /// Connections the worker holds.

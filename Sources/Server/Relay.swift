@@ -88,12 +88,25 @@ final class RelayWorker {
     board = group.scoreboard[slot]
   }
 
+  /// How long a worker that has grown too much gets nothing before the supervisor has said that it
+  /// goes; after that it is taken for one that stays.
+  private static let outgrownMs: Int64 = 1_000
+
+  /// Whether it has just said that it has grown too much: each further request may take memory
+  /// that nobody has.
+  private var hasOutgrown: Bool {
+    let since = board.outgrownSinceMs
+    return since > 0 && Clock.monotonicMs() &- since < Self.outgrownMs
+  }
+
   /// Whether it has a lane and may have a thread for another request.
-  var mayTakeMore: Bool { !idle.isEmpty && busy < max(1, board.threadsAllowed) }
+  var mayTakeMore: Bool {
+    !idle.isEmpty && busy < max(1, board.threadsAllowed) && !hasOutgrown
+  }
 
   /// Whether it has a lane for a request that waits there.
   var mayTakeAhead: Bool {
-    credit > 0 && !idle.isEmpty && busy < max(1, board.threadsAllowed) + credit
+    credit > 0 && !idle.isEmpty && busy < max(1, board.threadsAllowed) + credit && !hasOutgrown
   }
 
   /// Requests that wait there.

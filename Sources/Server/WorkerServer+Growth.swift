@@ -8,7 +8,10 @@ extension WorkerServer {
   /// it asks to be replaced and goes. By the holder of the role.
   func lookAtGrowth() {
     growthLookMs = nowMs
-    if drainMode == .none, let bytes = memoryLimit.excess() { retire(.memory, bytes: bytes) }
+    if drainMode == .none, let bytes = memoryLimit.excess() {
+      retire(.memory, bytes: bytes)
+      slot.setOutgrown(sinceMs: nowMs)
+    }
     let allowance = slot.allowanceBytes
     guard allowance > 0, drainMode == .none,
       let bytes = growth.excess(over: allowance &+ addedThreadBytes)
@@ -20,6 +23,7 @@ extension WorkerServer {
     lock.give()
     control.send(.outgrown(kibibytes: Int32(clamping: bytes >> 10), source: source))
     beginDrain(.drain)
+    slot.setOutgrown(sinceMs: nowMs)
   }
 
   /// Looks at the page faults of the calling handler thread, after its request, to which growth is
