@@ -1,5 +1,5 @@
-import Platform
 // Counters go on where those of the program before are, and never fall.
+import Platform
 import Reporting
 import Scoreboard
 import Testing
