@@ -52,7 +52,10 @@ def watch(running, expected, in_stall):
 
     def moved():
         now = look(running)
-        return now if now != (counts[-1], was_stalled) else None
+        # The slots of one tick are filled one after the other: what changes was seen in between.
+        while (again := look(running))[0] != now[0]:
+            now = again
+        return again if again != (counts[-1], was_stalled) else None
 
     while len(counts) < len(expected):
         count, is_stalled = wait_until(moved, 20, f"more than {counts}")
