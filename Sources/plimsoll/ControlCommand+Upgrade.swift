@@ -46,7 +46,10 @@ extension ControlCommand {
       let (newest, serving) = (facts.newestGeneration, facts.servingGeneration)
       // A group that the old program did not have begins with its first.
       let before = last.map { $0[facts.group] ?? 0 }
-      if serving > 0 && serving > before ?? (newest - 1) {
+      // Where the new program could not read the scoreboard of the old one, it knows since when a
+      // generation serves only once that is its own.
+      let isOwn = last != nil || facts.servingSinceSeconds > 0
+      if isOwn && serving > 0 && serving > before ?? (newest - 1) {
         serve += 1
         continue
       }
