@@ -153,6 +153,9 @@ public struct ServerSettings: Equatable, Sendable {
   public var responseBufferBytes = 262_144
   /// Bytes that such a file holds at most; 0: there is none.
   public var responseSpoolBytes: Int64 = 67_108_864
+  /// Whether a front hands a request on when its body is over ``bodyMemoryBytes`` and still
+  /// arrives.
+  public var streamsUploads = false
   /// Where temporary files are made.
   public var temporaryDirectory = "/tmp"
 

@@ -25,6 +25,6 @@ extension SettingDefinition {
     "shutdown-timeout", "eviction-timeout",
     // What waits for them.
     "queue-limit", "connect-timeout", "header-buffer-size", "response-buffer-size",
-    "response-spool-size",
+    "response-spool-size", "stream-uploads",
   ]
 }

@@ -19,6 +19,12 @@ extension SettingsTable {
         + "has been no worker at all that it could wait for; 0: only --queue-timeout counts.",
       reason: "mod_wsgi's. Workers that only need to be replaced are back in less."),
     SettingDefinition(
+      "stream-uploads", .flag(\.streamsUploads), "", in: .limits,
+      help: "With --mode daemon, give a request to a worker as soon as its body is over "
+        + "--body-memory, while the rest still arrives.",
+      reason: "A slow client then holds a thread for as long as its upload takes. For applications "
+        + "that want to look at an upload before it is whole, or to refuse it."),
+    SettingDefinition(
       "header-buffer-size", directive: "WSGIDaemonProcess header-buffer-size=",
       .size(\.responseHeadBytes, 1024...1_048_576), "SIZE", in: .limits,
       help: "Longest head of a response that the application may make, status line included; a "

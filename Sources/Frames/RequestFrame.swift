@@ -16,7 +16,7 @@ public struct RequestFrame: Equatable, Sendable {
   public var requestID: UInt64 = 0
   /// How long it waited in the front's queue, in microseconds.
   public var queuedUs: Int64 = 0
-  /// Bytes of the decoded body.
+  /// Bytes of the decoded body; -1 where it is chunked and still arrives.
   public var bodyLength: Int64 = 0
   /// Bytes of the body that are in the frame; 0 where a descriptor came along instead.
   public var inlineBody = 0
@@ -30,6 +30,8 @@ public struct RequestFrame: Equatable, Sendable {
   public var isSecure = false
   /// Whether the body is in a descriptor that came along.
   public var hasBodyFile = false
+  /// Whether the body in the descriptor still arrives; a second one tells how far it is.
+  public var isArriving = false
   /// The client's port; 0 where it is not known.
   public var peerPort: UInt16 = 0
   /// The port that the client connected to.
@@ -42,6 +44,7 @@ public struct RequestFrame: Equatable, Sendable {
   private static let bodyFile: UInt8 = 2
   private static let chunked: UInt8 = 4
   private static let secure: UInt8 = 8
+  private static let arriving: UInt8 = 16
 
   /// Bytes of the whole frame with its header.
   public static func byteCount(
@@ -80,7 +83,8 @@ public struct RequestFrame: Equatable, Sendable {
     writer.append(head.minorVersion)
     writer.append(
       (isUnixSocket ? Self.unixSocket : 0) | (hasBodyFile ? Self.bodyFile : 0)
-        | (head.isChunked ? Self.chunked : 0) | (isSecure ? Self.secure : 0))
+        | (head.isChunked ? Self.chunked : 0) | (isSecure ? Self.secure : 0)
+        | (isArriving ? Self.arriving : 0))
     writer.append(littleEndian: head.contentLength)
     encode(head.methodRange, &writer)
     encode(head.target, &writer)
@@ -150,8 +154,8 @@ public struct RequestFrame: Equatable, Sendable {
     head.path = Self.range(&reader)
     head.query = Self.range(&reader)
     head.host = Self.range(&reader)
-    guard !reader.failed, let method, let form, flags < 16, head.fieldCount <= fields.count,
-      head.minorVersion <= 1, frame.bodyLength >= 0
+    guard !reader.failed, let method, let form, flags < 32, head.fieldCount <= fields.count,
+      head.minorVersion <= 1
     else { return nil }
     head.method = method
     head.targetForm = form
@@ -159,6 +163,11 @@ public struct RequestFrame: Equatable, Sendable {
     frame.hasBodyFile = flags & 2 != 0
     head.isChunked = flags & 4 != 0
     frame.isSecure = flags & 8 != 0
+    frame.isArriving = flags & 16 != 0
+    let isUnknown = frame.isArriving && head.isChunked
+    guard frame.bodyLength >= (isUnknown ? -1 : 0), frame.hasBodyFile || !frame.isArriving else {
+      return nil
+    }
     for index in 0..<head.fieldCount {
       let name = Self.range(&reader)
       let value = Self.range(&reader)

@@ -135,18 +135,19 @@ public enum SocketIO {
     }
   }
 
-  /// recvmsg(2) of at most `capacity` bytes, and of a descriptor (close-on-exec) that came with
-  /// them, which the caller owns then; more than one is a mistake, and the others are closed.
+  /// recvmsg(2) of at most `capacity` bytes, and of one or two descriptors (close-on-exec) that
+  /// came with them, which the caller owns then; more are a mistake, and closed.
   public static func receive(
     _ socket: Int32, into bytes: UnsafeMutablePointer<UInt8>, capacity: Int,
-    descriptor: inout Int32
+    descriptor: inout Int32, second: inout Int32
   ) -> Transfer {
     unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: 16) { numbers in
       var count: Int32 = 0
       let got = unsafe clinux_receive_message(
         socket, bytes, capacity, numbers.baseAddress, &count)
       if count > 0 { descriptor = unsafe numbers[0] }
-      for index in 1..<max(1, Int(count)) { unsafe close(numbers[index]) }
+      if count > 1 { second = unsafe numbers[1] }
+      for index in 2..<max(2, Int(count)) { unsafe close(numbers[index]) }
       if got > 0 { return .moved(got) }
       return got == 0 ? .peerClosed : failure(Int32(-got))
     }
@@ -184,13 +185,19 @@ public enum SocketIO {
     }
   }
 
-  /// sendmsg(2) of bytes and a descriptor, which stays the caller's and goes with the first byte.
+  /// sendmsg(2) of bytes and one or two descriptors, which stay the caller's and go with the first
+  /// byte.
   public static func send(
-    _ socket: Int32, _ bytes: UnsafePointer<UInt8>, count: Int, descriptor: Int32
+    _ socket: Int32, _ bytes: UnsafePointer<UInt8>, count: Int, descriptor: Int32,
+    second: Int32 = -1
   ) -> Transfer {
-    var number = descriptor
-    let sent = unsafe clinux_send_message(socket, bytes, count, &number, 1)
-    return sent >= 0 ? .moved(sent) : failure(Int32(-sent))
+    unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2) { numbers in
+      unsafe numbers[0] = descriptor
+      unsafe numbers[1] = second
+      let sent = unsafe clinux_send_message(
+        socket, bytes, count, numbers.baseAddress, second < 0 ? 1 : 2)
+      return sent >= 0 ? .moved(sent) : failure(Int32(-sent))
+    }
   }
 
   /// sendmsg(2) of two or three runs of bytes in one call; the third may be empty.
@@ -271,6 +278,12 @@ public enum SocketIO {
   public static func isReadable(_ socket: Int32) -> Bool {
     var item = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
     return unsafe poll(&item, 1, 0) > 0 && item.revents & Int16(POLLIN) != 0
+  }
+
+  /// Whether the other end of a Unix socket is closed. Allocates: never.
+  public static func isHungUp(_ socket: Int32) -> Bool {
+    var item = pollfd(fd: socket, events: 0, revents: 0)
+    return unsafe poll(&item, 1, 0) > 0
   }
 
   /// Milliseconds since data last came on a TCP connection, or since it was made where none has:

@@ -10,7 +10,8 @@
 //      one; the role holder only notes that an event came (`hasNews`).
 //   3. `input` holds bytes that were received and not yet consumed. While a handler thread reads
 //      into its own buffer and consumes all of it, `input` stays nil: no copy, no memory.
-//   4. `upload` is set exactly in `readingBody`, and in `inApplication` for a collected body.
+//   4. `upload` is set exactly in `readingBody`, in `inApplication` for a collected body, and in
+//      `sending` for one that still arrives (WorkerServer+Arriving).
 //   5. `tail` is set exactly in `sending` (and on the way from `inApplication` to it).
 //
 //             accept
@@ -100,6 +101,8 @@ enum Phase: UInt8 {
   var upload: Unmanaged<Upload>?
   /// On a lane: the file with the body of the request that comes; -1 without one.
   var bodyFile: Int32 = -1
+  /// What tells how far that body is, where it still arrives; else -1.
+  var bodySignal: Int32 = -1
   var tail: Unmanaged<ResponseTail>?
 
   var peer = EndpointText()

@@ -14,6 +14,8 @@ internal import Scoreboard
   case collected(Upload)
   /// Whole, collected by a front.
   case received(ReceivedBody)
+  /// Still on its way, collected by a front meanwhile.
+  case arriving(ArrivingBody)
   /// Still on its way; the application waits for it (after `Expect: 100-continue`).
   case live(LiveBody)
 }
@@ -49,8 +51,10 @@ final class LiveBody {
 extension Exchange {
   /// Whether ``readBody(into:)`` may wait for the client; then call it without any lock.
   public var bodyMayBlock: Bool {
-    if case .live = body { return true }
-    return false
+    switch body {
+    case .live, .arriving: true
+    default: false
+    }
   }
 
   /// Reads at most `buffer.count` bytes of the body.
@@ -75,6 +79,8 @@ extension Exchange {
       let count = unsafe received.read(into: buffer)
       guard count >= 0 else { throw .failed }
       return count
+    case .arriving(let arriving):
+      return unsafe try readArriving(arriving, buffer)
     case .live(let live):
       guard buffer.count > 0 else { return 0 }
       return unsafe try readLive(live, buffer)

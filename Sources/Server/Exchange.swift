@@ -141,6 +141,7 @@ public enum SendOutcome {
   /// Bytes of body that were received, for the access log.
   private var bytesReceived: Int64 {
     if case .live(let live) = body { return live.received }
+    if case .arriving(let arriving) = body { return arriving.received }
     return max(0, bodyLength)
   }
 
@@ -215,7 +216,14 @@ public enum SendOutcome {
     isSecure = request.frame.isSecure
     lane = Int(request.frame.lane)
     bodyLength = request.frame.bodyLength
-    if request.frame.hasBodyFile {
+    if request.frame.isArriving {
+      body = unsafe .arriving(
+        ArrivingBody(
+          owning: connection.pointee.bodyFile, signal: connection.pointee.bodySignal,
+          length: bodyLength))
+      unsafe connection.pointee.bodyFile = -1
+      unsafe connection.pointee.bodySignal = -1
+    } else if request.frame.hasBodyFile {
       body = unsafe .received(
         ReceivedBody(owning: connection.pointee.bodyFile, count: bodyLength))
       unsafe connection.pointee.bodyFile = -1

@@ -170,6 +170,8 @@ public struct FrontGroup {
   var posting: [RelayWorker] = []
   /// Whether one of them may sleep and has to be woken.
   var hasUnrung = false
+  /// Tokens of connections whose uploads may have more, of which no event will tell.
+  var uploads: [UInt64] = []
   /// Frames are put together here.
   let frame: UnsafeMutablePointer<UInt8>
   static let frameCapacity = 262_144

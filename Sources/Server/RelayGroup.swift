@@ -21,6 +21,8 @@ internal import Scoreboard
   var leavers = 0
   /// Since when there has been no worker, CLOCK_MONOTONIC in ms; .max while there is one.
   var emptySinceMs = Int64.max
+  /// Whether it gets long uploads while they arrive.
+  let streamsUploads: Bool
   /// Bytes of the head of a response at most.
   let responseHeadBytes: Int
   /// Bytes of a response that are held in memory for a slow client, and in a file.
@@ -39,6 +41,7 @@ internal import Scoreboard
     slot = group.scoreboard[group.slot]
     queue = IndexQueue(capacity: connections)
     queueLimit = QueueLimit(group.settings)
+    streamsUploads = group.settings.streamsUploads
     responseHeadBytes = group.settings.responseHeadBytes
     responseBufferBytes = group.settings.responseBufferBytes
     responseSpoolBytes = group.settings.responseSpoolBytes

@@ -28,6 +28,12 @@ internal import Platform
   let headCount: Int
   /// Decoded bytes of the body so far.
   private(set) var count: Int64 = 0
+  /// Whether it may be handed on before it is whole (WorkerServer+Arriving).
+  var mayStream = false
+  /// Whether it was, and is not whole yet.
+  var isArriving = false
+  /// What tells the worker that has it.
+  private var signal: ArrivalSignal?
 
   private let limits: Limits
   private var memory: UnsafeMutablePointer<UInt8>?
@@ -57,6 +63,7 @@ internal import Platform
   }
 
   deinit {
+    if isArriving { tell(.failed) }
     unsafe head.deallocate()
     unsafe memory?.deallocate()
   }
@@ -100,6 +107,29 @@ internal import Platform
     unsafe buffer.baseAddress!.copyMemory(from: memory! + Int(readPosition), byteCount: take)
     readPosition += Int64(take)
     return take
+  }
+
+  /// Whether it is too long for memory.
+  var isInFile: Bool { file != nil }
+
+  /// Tells the worker that has it.
+  func tell(_ mark: ArrivalSignal.Marks) { signal?.mark(mark) }
+
+  /// A new signal for the worker that gets it next; -1 where that failed, and then the log says
+  /// why. The number stays this upload's.
+  func signalNumber() -> Int32 {
+    do throws(SystemCallError) {
+      let made = try ArrivalSignal()
+      let number = made.number
+      signal = consume made
+      return number
+    } catch {
+      ErrorLog.write(
+        .error,
+        "Cannot hand on a request body that arrives (\(error)); give the server more descriptors "
+          + "(ulimit -n). The request is answered with 500.")
+      return -1
+    }
   }
 
   /// The body's bytes where they are in memory; nil where they are in a file.

@@ -183,6 +183,7 @@ extension WorkerServer {
         index,
         deadlineMs: bodyDeadlineMs(
           beganMs: connection.pointee.readBeganMs, received: connection.pointee.receivedBytes))
+      if upload.mayStream { beginStreaming(index, upload, thread) }
       return .holds
     case .refused(let refusal):
       unsafe refuse(index, thread, refusal, seen: upload.headSeen)
@@ -272,6 +273,7 @@ extension WorkerServer {
 
   /// The deadline of connection `index` is over.
   func expire(_ index: Int32, _ thread: HandlerThread) {
+    if relay != nil && expireArriving(index, thread) { return }
     guard unsafe !table[index].pointee.isQueued else {
       // Its turn comes first; an index in a queue must stay that connection's.
       timers.schedule(index, deadlineMs: nowMs + 1)

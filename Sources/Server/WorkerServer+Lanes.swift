@@ -65,8 +65,14 @@ extension WorkerServer {
         unsafe keepsInput
         ? connection.pointee.input! + connection.pointee.inputCount : thread.input
       var file: Int32 = -1
+      var signal: Int32 = -1
       let transfer = unsafe SocketIO.receive(
-        connection.pointee.socket, into: place, capacity: capacity, descriptor: &file)
+        connection.pointee.socket, into: place, capacity: capacity, descriptor: &file,
+        second: &signal)
+      if signal >= 0 {
+        unsafe SocketIO.closeIfOpen(connection.pointee.bodySignal)
+        unsafe connection.pointee.bodySignal = signal
+      }
       if file >= 0 {
         unsafe SocketIO.closeIfOpen(connection.pointee.bodyFile)
         unsafe connection.pointee.bodyFile = file
@@ -190,6 +196,7 @@ extension WorkerServer {
       start: bytes + FrameHeader.byteCount, count: count - FrameHeader.byteCount)
     guard let request = unsafe ReceivedRequest(decoding: payload, fields: thread.frameFields),
       unsafe request.frame.hasBodyFile == (connection.pointee.bodyFile >= 0),
+      unsafe request.frame.isArriving == (connection.pointee.bodySignal >= 0),
       Int(request.frame.lane) < slot.lanes
     else {
       ErrorLog.write(.error, "A front sent a request that cannot be; its lane is closed.")

@@ -67,8 +67,12 @@ extension WorkerServer {
     if unsafe connection.pointee.lane >= 0 { resumeLane(of: index, tail) }
     switch progress {
     case .starved:
-      // It is the worker's turn, which has time limits of its own.
-      timers.schedule(index, deadlineMs: .max - 1)
+      // It is the worker's turn, which has time limits of its own; or that of the upload.
+      if unsafe arriving(connection) != nil {
+        scheduleArriving(index)
+      } else {
+        timers.schedule(index, deadlineMs: .max - 1)
+      }
       return true
     case .blocked:
       // Only progress buys time: a client that merely sends does not.
@@ -200,6 +204,7 @@ extension WorkerServer {
     dropTail(index, aborted: true)
     if let upload = unsafe connection.pointee.upload { unsafe upload.release() }
     unsafe SocketIO.closeIfOpen(connection.pointee.bodyFile)
+    unsafe SocketIO.closeIfOpen(connection.pointee.bodySignal)
     if unsafe connection.pointee.isLane {
       lanes -= 1
       detach(index)

@@ -102,6 +102,7 @@ extension WorkerServer {
       if hasHandBacks.load(ordering: .acquiring) {
         guard takeHandBacks(thread) else { return }
         readWaitingLanes(thread)
+        if let relay { feedWaitingUploads(relay, thread) }
       }
       if let relay {
         takeAnswers(relay, thread)
@@ -215,10 +216,19 @@ extension WorkerServer {
       return true
     case .inApplication:
       unsafe connection.pointee.hasNews = true
-      if relay != nil && !events.isDisjoint(with: [.hangup, .error]) { clientLeft(index) }
+      guard relay != nil else { return true }
+      if !events.isDisjoint(with: [.hangup, .error]) {
+        clientLeft(index)
+      } else {
+        feedArriving(index, thread)
+      }
       return true
     case .sending:
       unsafe connection.pointee.hasNews = true
+      if unsafe arriving(connection) != nil {
+        feedArriving(index, thread)
+        guard table.index(of: token) == index else { return true }
+      }
       guard unsafe !connection.pointee.isQueued,
         !events.isDisjoint(with: [.writable, .hangup, .error])
       else { return true }

@@ -117,11 +117,15 @@ extension WorkerServer {
       return true
     }
     let group = relay.groups[routes.route(thread.exchange.route).group]
-    guard !group.queueLimit.hasRoom(waiting: group.waiting) else { return false }
-    dropLeavers(group)
-    guard !group.queueLimit.hasRoom(waiting: group.waiting) else { return false }
+    guard isFull(group) else { return false }
     shed(index, thread, .queueFull, waitedMs: waitedMs(group.queue.oldest), group.slot)
     return true
+  }
+
+  /// Whether as many requests wait for the workers of a group as may.
+  func isFull(_ group: RelayGroup) -> Bool {
+    if !group.queueLimit.hasRoom(waiting: group.waiting) { dropLeavers(group) }
+    return !group.queueLimit.hasRoom(waiting: group.waiting)
   }
 
   /// How long a request has waited that waits, in ms; 0 where there is none.

@@ -182,17 +182,20 @@ extension WorkerServer {
     frame.localPort = unsafe toldPort > 0 ? toldPort : connection.pointee.local.port
     var body = unsafe UnsafeBufferPointer<UInt8>(start: nil, count: 0)
     var file: Int32 = -1
+    var signal: Int32 = -1
     var headBytes = unsafe UnsafePointer(connection.pointee.input ?? thread.input)
     if let waiting = unsafe connection.pointee.upload {
       let upload = unsafe waiting.takeUnretainedValue()
       unsafe headBytes = unsafe UnsafePointer(upload.head)
-      frame.bodyLength = upload.count
+      frame.bodyLength = upload.isArriving ? head.contentLength : upload.count
       lane.consumed = 0
       if upload.count <= Int64(RequestFrame.mostInlineBody), let bytes = unsafe upload.inMemory {
         unsafe body = unsafe bytes
       } else {
         file = upload.fileNumber()
-        guard file >= 0 else {
+        frame.isArriving = upload.isArriving
+        if upload.isArriving { signal = upload.signalNumber() }
+        guard file >= 0, signal >= 0 || !upload.isArriving else {
           // The reason is in the log already.
           let carried = Carried(lane)
           _ = freeLane(lane, relay)
@@ -217,17 +220,18 @@ extension WorkerServer {
       head, thread.parser.fields, headBytes: headBytes, body: body, peer: connection.clientText,
       local: connection.localText, into: &writer)
     precondition(!writer.overflowed)
-    unsafe push(writer.written, file: file, over: lane, relay, thread)
+    unsafe push(writer.written, file: file, signal: signal, over: lane, relay, thread)
   }
 
   private func push(
-    _ bytes: UnsafeBufferPointer<UInt8>, file: Int32, over lane: Lane, _ relay: Relay,
-    _ thread: HandlerThread
+    _ bytes: UnsafeBufferPointer<UInt8>, file: Int32, signal: Int32, over lane: Lane,
+    _ relay: Relay, _ thread: HandlerThread
   ) {
     let transfer =
       unsafe file < 0
       ? SocketIO.send(lane.socket, bytes.baseAddress!, count: bytes.count)
-      : SocketIO.send(lane.socket, bytes.baseAddress!, count: bytes.count, descriptor: file)
+      : SocketIO.send(
+        lane.socket, bytes.baseAddress!, count: bytes.count, descriptor: file, second: signal)
     switch transfer {
     case .moved(let count):
       if count < bytes.count {

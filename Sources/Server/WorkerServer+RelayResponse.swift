@@ -178,8 +178,10 @@ extension WorkerServer {
     log(exchange)
     unsafe connection.pointee.take(exchange)
     exchange.tail = nil
-    dropRequest(carried)
+    // The application may go on to read a body that arrives.
+    if unsafe arriving(connection) == nil { dropRequest(carried) }
     settle(carried.index)
+    if unsafe arriving(connection) != nil { scheduleArriving(carried.index) }
     return 0
   }
 
@@ -192,6 +194,11 @@ extension WorkerServer {
     let head: UnsafePointer<UInt8>
     if let upload = unsafe connection.pointee.upload {
       unsafe head = unsafe UnsafePointer(upload.takeUnretainedValue().head)
+      // Where its next request begins is not known yet.
+      if unsafe arriving(connection) != nil {
+        unsafe connection.pointee.closesAfterResponse = true
+        unsafe connection.pointee.lingers = true
+      }
     } else {
       unsafe head = unsafe UnsafePointer(connection.pointee.input!)
     }

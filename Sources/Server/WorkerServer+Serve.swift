@@ -54,7 +54,9 @@ extension WorkerServer {
       // Nobody here can run the application: the body is collected like any other.
       _ = unsafe connection.sendContinue()
     }
-    unsafe awaitBody(index, Upload(head: bytes, head, limits: uploadLimits))
+    let upload = unsafe Upload(head: bytes, head, limits: uploadLimits)
+    upload.mayStream = unsafe mayStream(head, bytes)
+    awaitBody(index, upload)
     return .collecting(length)
   }
 
@@ -222,6 +224,14 @@ extension WorkerServer {
   /// What is told where a method is not for this server to carry out.
   private static var allowed: StaticString {
     "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"
+  }
+
+  /// Whether ``answerHere(_:_:)`` answers a request with this head.
+  func isAnsweredHere(_ head: RequestHead, _ bytes: UnsafePointer<UInt8>) -> Bool {
+    switch (head.method, head.targetForm) {
+    case (.connect, _), (_, .authority), (.trace, _), (.options, .asterisk): true
+    default: unsafe report(head, bytes) != nil || mount(head, bytes) >= 0
+    }
   }
 
   /// Answers what needs no application; false where the application has to.

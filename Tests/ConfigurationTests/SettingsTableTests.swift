@@ -80,7 +80,7 @@ import Testing
     (settings.bodyMemoryBytes, settings.temporaryDirectory) = (4097, "/var/tmp")
     (settings.queueTimeoutMs, settings.queueLimit, settings.connectTimeoutMs) = (7, 8, 9)
     (settings.responseHeadBytes, settings.responseBufferBytes) = (1024, 4096)
-    settings.responseSpoolBytes = 0
+    (settings.responseSpoolBytes, settings.streamsUploads) = (0, true)
     (settings.timeoutMs, settings.gracefulTimeoutMs, settings.startupTimeoutMs) = (1, 2, 1003)
     (settings.interruptTimeoutMs, settings.deadlockTimeoutMs) = (4, 5)
     (settings.cpuTimeLimitMs, settings.memoryLimitBytes, settings.restartIntervalMs) = (6, 7, 8)

@@ -7,7 +7,7 @@ import Testing
 /// A request as a front has it: parsed once.
 private struct Parsed {
   let bytes: [UInt8]
-  let head: RequestHead
+  var head: RequestHead
   let fields: [Field]
 
   init(_ text: String) {
@@ -155,6 +155,25 @@ private struct Decoded {
     #expect(decode(Array(encode(Parsed.upload, frame)[8...]))?.frame.hasBodyFile == true)
     frame.hasBodyFile = false
     #expect(decode(Array(encode(Parsed.upload, frame)[8...])) == nil)
+  }
+}
+
+extension RequestFrameTests {
+  @Test(arguments: [-2, -1, 0, 1_000] as [Int64], [false, true])
+  func aBodyThatArrivesMayHaveAnUnknownLengthWhereItIsChunked(length: Int64, isChunked: Bool) {
+    var request = Parsed.upload
+    request.head.isChunked = isChunked
+    var frame = Self.full
+    (frame.inlineBody, frame.bodyLength) = (0, length)
+    (frame.hasBodyFile, frame.isArriving) = (true, true)
+    let decoded = decode(Array(encode(request, frame)[8...]))
+    #expect((decoded != nil) == (length >= (isChunked ? -1 : 0)))
+    #expect(decoded == nil || decoded?.frame == frame)
+    frame.isArriving = false
+    #expect((decode(Array(encode(request, frame)[8...])) != nil) == (length >= 0))
+    // It has to have a file.
+    (frame.hasBodyFile, frame.isArriving, frame.bodyLength) = (false, true, 0)
+    #expect(decode(Array(encode(request, frame)[8...])) == nil)
   }
 }
 
