@@ -7,18 +7,6 @@ public enum ApplicationMountText {
     let (url, application) = StaticMountText.split(text)
     return (url, application)
   }
-
-  /// `text` without the slashes at the end of its URL.
-  ///
-  /// - Throws: the end of a sentence that begins with the value.
-  static func parse(_ text: String) throws(ValueProblem) -> String {
-    guard text.hasPrefix("/") else { throw ValueProblem("does not begin with a slash") }
-    var (url, application) = split(text)
-    guard !application.isEmpty else { throw ValueProblem("names no application") }
-    while url.hasSuffix("/") { url.removeLast() }
-    try StaticMountText.requirePath(url)
-    return "\(url.isEmpty ? "/" : url)=\(application)"
-  }
 }
 
 extension ServerSettings {

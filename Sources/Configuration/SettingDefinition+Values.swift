@@ -80,23 +80,9 @@ extension SettingDefinition {
       }
       settings[keyPath: field] = text
     case .applications(let field):
-      let mount = try ApplicationMountText.parse(text)
-      let path = StaticMountText.path(of: mount)
-      guard !settings[keyPath: field].contains(where: { StaticMountText.path(of: $0) == path })
-      else {
-        throw ValueProblem(
-          "has a URL that an earlier one has", advice: "give one application for each URL")
-      }
-      settings[keyPath: field].append(mount)
+      try Self.append(mount: text, of: "application", to: &settings[keyPath: field])
     case .mounts(let field):
-      let mount = try StaticMountText.parse(text)
-      let path = StaticMountText.path(of: mount)
-      guard !settings[keyPath: field].contains(where: { StaticMountText.path(of: $0) == path })
-      else {
-        throw ValueProblem(
-          "has a URL that an earlier one has", advice: "give one directory for each URL")
-      }
-      settings[keyPath: field].append(mount)
+      try Self.append(mount: text, of: "directory", to: &settings[keyPath: field])
     }
   }
 
@@ -230,6 +216,19 @@ extension SettingDefinition {
     guard let mask = octalDigits(text) else { throw ValueProblem("is not octal") }
     guard mask <= 0o777 else { throw ValueProblem("is out of range") }
     return Int32(mask)
+  }
+
+  /// - Parameter target: what stands at a URL: `directory` or `application`.
+  private static func append(
+    mount text: String, of target: String, to list: inout [String]
+  ) throws(ValueProblem) {
+    let mount = try StaticMountText.parse(text, of: target)
+    let path = StaticMountText.path(of: mount)
+    guard !list.contains(where: { StaticMountText.path(of: $0) == path }) else {
+      throw ValueProblem(
+        "has a URL that an earlier one has", advice: "give one \(target) for each URL")
+    }
+    list.append(mount)
   }
 
   private static func append(

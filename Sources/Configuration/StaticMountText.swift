@@ -11,11 +11,12 @@ public enum StaticMountText {
 
   /// `text` without the slashes at the end of its URL.
   ///
+  /// - Parameter target: what stands at the URL, in a sentence.
   /// - Throws: the end of a sentence that begins with the value.
-  static func parse(_ text: String) throws(ValueProblem) -> String {
+  static func parse(_ text: String, of target: String) throws(ValueProblem) -> String {
     guard text.hasPrefix("/") else { throw ValueProblem("does not begin with a slash") }
     var (url, directory) = split(text)
-    guard !directory.isEmpty else { throw ValueProblem("names no directory") }
+    guard !directory.isEmpty else { throw ValueProblem("names no \(target)") }
     while url.hasSuffix("/") { url.removeLast() }
     try requirePath(url)
     return "\(url.isEmpty ? "/" : url)=\(directory)"
